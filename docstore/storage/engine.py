@@ -1,0 +1,140 @@
+"""The seam between the database and whatever keeps its bytes.
+
+An engine keeps *spaces*. A space is an integer from 0 to 2**32 - 1 and needs no creation; it is either a map (a key to a
+value) or a multimap (a key to a sorted set of members); which of the two is the caller's business, the two kinds never
+meet in one space. Space 0 is the catalog, a map. Keys, values and members are `bytes`, ordered as Python orders bytes;
+keys have at most `MAX_KEY_BYTES`, members have at least 1 byte and at most `MAX_MEMBER_BYTES`.
+
+Rules for all engines:
+
+- A `ReadTransaction` is one snapshot of the last commit at its beginning and never waits for writers.
+- There is one `WriteTransaction` at a time over all threads and processes; it sees its own writes.
+- Every scan is lazy and stays valid while its own transaction writes *behind* it, not ahead of it; whoever changes what
+  is ahead of a scan collects first. A scan dies with its transaction.
+- What a transaction returns is plain `bytes`, valid for ever.
+- A transaction belongs to the thread that began it, and is a context manager: left with an error it aborts, left without
+  one a write transaction commits and a read transaction ends.
+- After `commit` or `abort` every call raises `TransactionClosedError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from types import TracebackType
+from typing import Protocol, Self
+
+CATALOG_SPACE = 0
+MAX_SPACE = 2**32 - 1
+MAX_KEY_BYTES = 507
+MAX_MEMBER_BYTES = 507
+
+
+class ReadTransaction(Protocol):
+    """One snapshot of all spaces."""
+
+    @property
+    def id(self) -> int:
+        """Number of the commit that this transaction sees: equal ids of one store mean equal contents."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether the transaction has ended."""
+
+    def get(self, space: int, key: bytes) -> bytes | None:
+        """The value of a key of a map, None where there is none."""
+
+    def get_many(self, space: int, keys: Sequence[bytes]) -> list[bytes | None]:
+        """The values of many keys of a map, in the order of `keys`."""
+
+    def scan(
+        self, space: int, low: bytes = b"", high: bytes | None = None, *, reverse: bool = False
+    ) -> Iterator[tuple[bytes, bytes]]:
+        """(key, value) of a map for low <= key < high, in key order or against it; `high=None` is the space's end."""
+
+    def scan_entries(
+        self,
+        space: int,
+        low: bytes = b"",
+        high: bytes | None = None,
+        *,
+        reverse: bool = False,
+        after: tuple[bytes, bytes] | None = None,
+    ) -> Iterator[tuple[bytes, bytes]]:
+        """(key, member) of a multimap for low <= key < high, by key and then by member, or the exact reverse.
+
+        With `after`, only what follows that entry in the direction of the scan, whether the entry still exists or not.
+        """
+
+    def members(self, space: int, key: bytes) -> Iterator[bytes]:
+        """The members of one key of a multimap, in order."""
+
+    def count_members(self, space: int, key: bytes) -> int:
+        """How many members a key of a multimap has, in time that does not grow with the answer."""
+
+    def abort(self) -> None:
+        """End the transaction; what it wrote is gone. Ending an ended transaction does nothing."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+class WriteTransaction(ReadTransaction, Protocol):
+    """The one writer."""
+
+    def put(self, space: int, key: bytes, value: bytes) -> None:
+        """Set the value of a key of a map."""
+
+    def put_new(self, space: int, key: bytes, value: bytes) -> bool:
+        """Set the value of a key that has none; False, and nothing done, where it has one."""
+
+    def put_many(self, space: int, items: Sequence[tuple[bytes, bytes]]) -> None:
+        """Set many values of a map; fastest when `items` is sorted by key."""
+
+    def delete(self, space: int, key: bytes) -> bool:
+        """Remove a key of a map; whether it was there."""
+
+    def add(self, space: int, key: bytes, member: bytes) -> bool:
+        """Add a member to a key of a multimap; whether it is new."""
+
+    def add_many(self, space: int, entries: Sequence[tuple[bytes, bytes]]) -> int:
+        """Add many (key, member); fastest when sorted; how many are new."""
+
+    def remove(self, space: int, key: bytes, member: bytes) -> bool:
+        """Remove one member of a key of a multimap; whether it was there."""
+
+    def remove_many(self, space: int, entries: Iterable[tuple[bytes, bytes]]) -> int:
+        """Remove many (key, member); how many were there."""
+
+    def savepoint(self) -> WriteTransaction:
+        """A transaction nested in this one, which must not be used until the nested one has committed or aborted."""
+
+    def commit(self) -> None:
+        """Make everything written visible, and durable; inside a savepoint, part of the outer transaction."""
+
+
+class Engine(Protocol):
+    """One open store."""
+
+    path: str | None
+
+    def begin_read(self) -> ReadTransaction:
+        """A snapshot of the last commit."""
+
+    def begin_write(self, timeout_seconds: float | None = None) -> WriteTransaction:
+        """Wait for the write lock, in the order of arrival within this process, and begin.
+
+        After `timeout_seconds` (None: the engine's own `busy_timeout`) `BusyError`; `ReadOnlyError` where the store was
+        opened for reading.
+        """
+
+    def sync(self) -> None:
+        """Return when everything committed is on the disk."""
+
+    def size_bytes(self) -> int:
+        """Bytes that the store takes, on disk or in memory."""
+
+    def close(self) -> None:
+        """Give the store back; the last holder of this process closes it. Closing twice does nothing."""
