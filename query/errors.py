@@ -129,7 +129,7 @@ class ReqlTimeoutError(ReqlDriverError, TimeoutError):
     """A wait took longer than it may."""
 
 
-class ReqlCursorEmpty(ReqlDriverError, StopIteration):
+class ReqlCursorEmpty(ReqlDriverError, StopIteration):  # noqa: N818 - the name is RethinkDB's
     """The cursor has given its last row."""
 
     def __init__(self, message: str = "Cursor is empty.", term: Any = None) -> None:

@@ -105,7 +105,7 @@ class Time(datetime):
     @property
     def epoch_microseconds(self) -> int:
         """Microseconds since 1970-01-01T00:00Z."""
-        since = self - _EPOCH
+        since: timedelta = datetime.__sub__(self, _EPOCH)  # type: ignore[operator]
         return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
     @property
