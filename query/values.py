@@ -89,23 +89,23 @@ class Time(datetime):
     @classmethod
     def at(cls, microseconds: int, offset_minutes: int) -> Time:
         """The moment that many microseconds after 1970-01-01T00:00Z, shown with an offset from UTC in minutes."""
-        zone = fixed_zone(offset_minutes)
-        moment = (_EPOCH + timedelta(microseconds=microseconds)).astimezone(zone)
+        # Reckoned on the clock of the place: in UTC it may be year 0 or 10000, which no datetime can be.
+        local = datetime(1970, 1, 1) + timedelta(minutes=offset_minutes, microseconds=microseconds)
         return cls(
-            moment.year,
-            moment.month,
-            moment.day,
-            moment.hour,
-            moment.minute,
-            moment.second,
-            moment.microsecond,
-            zone,
+            local.year,
+            local.month,
+            local.day,
+            local.hour,
+            local.minute,
+            local.second,
+            local.microsecond,
+            fixed_zone(offset_minutes),
         )
 
     @property
     def epoch_microseconds(self) -> int:
         """Microseconds since 1970-01-01T00:00Z."""
-        since: timedelta = datetime.__sub__(self, _EPOCH)  # type: ignore[operator]
+        since: timedelta = datetime.__sub__(self, _EPOCH)
         return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
     @property
@@ -289,11 +289,16 @@ def describe(value: object) -> str:
     return f"{type(value).__name__} {text if len(text) <= 60 else text[:57] + '...'}"
 
 
+class NotPlainError(Exception):
+    """Raised by `from_python` for data with a part of a query or a function in it."""
+
+
 def from_python(data: object) -> Value:
     """A value out of what a user handed in: a copy, checked through.
 
     Tuples become lists, aware datetimes `Time`, bytearrays and memoryviews bytes, numpy scalars and other
-    subclasses of numbers and strings plain ones. Everything else is a ReqlDriverCompileError that names the place.
+    subclasses of numbers and strings plain ones. Everything else is a ReqlDriverCompileError that names the place;
+    but for queries (anything with a `term`) and functions, which are a NotPlainError.
 
     >>> from_python({"a": (1, 2)})
     {'a': [1, 2]}
@@ -401,6 +406,8 @@ def _uncommon_from_python(data: object, where: str, depth: int) -> Value:
     for base, plain in _PLAIN_FORMS:
         if isinstance(data, base):
             return _copy(plain(data), depth)
+    if callable(data) or hasattr(type(data), "term"):
+        raise NotPlainError
     scalar = getattr(data, "item", None)
     if callable(scalar) and getattr(data, "shape", None) == ():
         return _copy(scalar(), depth)

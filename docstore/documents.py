@@ -1,0 +1,170 @@
+"""Documents to MessagePack and back, whole or only some fields.
+
+A stored document is one plain MessagePack map with strings as keys, which any reader of that format can read. Values are
+what MessagePack has for them: nil, booleans, integers (64 bits, signed or not), 64-bit floats, UTF-8 strings, bin for
+binaries, arrays, maps. An int stays an int and a float a float. Extension types, for the rest:
+
+    1  time      10 bytes: microseconds since 1970-01-01T00:00Z (int64), offset from UTC in minutes (int16), big endian
+    2  geometry  its GeoJSON object as MessagePack
+    3            kept for vectors
+
+`encode_document` trusts its caller, because all ways into a table are clean: `from_python` copies and checks what users
+hand in, and terms make values of values. Checking again would cost more than encoding does, and msgspec itself checks
+nothing that matters here: it writes sets, tuples, Decimals, UUIDs, naive datetimes, NaN and int keys without a word.
+What it cannot write, lone surrogates and `MINVAL` and `MAXVAL` among it, is refused. `validate` is the walk that finds
+everything that is no value, for the store's check and for tests.
+
+A *partial document* is a plain dict with only those of the wanted top-level fields that the document has; msgspec steps
+over the other ones without making objects of them. Decoders are made once for each set of names, and kept.
+Any thread may call all functions here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import lru_cache
+from struct import Struct
+from struct import error as StructError  # noqa: N812 - the module gives its error a variable's name
+from typing import Any, Final, TypedDict
+
+import msgspec
+
+from docstore.errors import CorruptStoreError
+from query.errors import ReqlInternalError, ReqlQueryLogicError, ReqlResourceLimitError
+from query.values import MAX_INT, MAX_NESTING, MIN_INT, VALUE_TYPES, Bound, Geometry, Time, Value, describe
+
+__all__ = [
+    "MAX_DOCUMENT_BYTES",
+    "Document",
+    "decode_document",
+    "encode_document",
+    "fields_decoder",
+    "validate",
+]
+
+Document = dict[str, Value]
+
+MAX_DOCUMENT_BYTES: Final = 16 * 1024 * 1024
+"""As large as MongoDB's: a transaction holds what it writes in memory, and a reader the whole of a document."""
+
+_TIME: Final = 1
+_GEOMETRY: Final = 2
+
+_time_form = Struct(">qh")
+
+
+def _extension_of(value: object) -> msgspec.msgpack.Ext:
+    if type(value) is Time:
+        return msgspec.msgpack.Ext(_TIME, _time_form.pack(value.epoch_microseconds, value.offset_minutes))
+    if type(value) is Geometry:
+        return msgspec.msgpack.Ext(_GEOMETRY, _encode(value.geojson))
+    if type(value) is Bound:
+        raise ReqlQueryLogicError("`r.minval` and `r.maxval` cannot be written to disk.")
+    raise ReqlInternalError(f"Expected a value to write but found {describe(value)}.")
+
+
+def _value_of(code: int, data: memoryview) -> Value:
+    if code == _TIME:
+        return Time.at(*_time_form.unpack(data))
+    if code == _GEOMETRY:
+        return Geometry(_decode(bytes(data)))
+    raise ValueError(f"extension type {code} is not known")
+
+
+_encode = msgspec.msgpack.Encoder(enc_hook=_extension_of).encode
+_decode = msgspec.msgpack.Decoder(Document, ext_hook=_value_of).decode
+
+_DECODE_ERRORS: Final = (msgspec.MsgspecError, StructError, UnicodeDecodeError, RecursionError, OverflowError)
+
+
+def encode_document(document: Document) -> bytes:
+    """The stored form of a document.
+
+    ReqlResourceLimitError beyond `MAX_DOCUMENT_BYTES`; ReqlQueryLogicError for what can be no part of a document.
+
+    >>> encode_document({"id": 1}).hex()
+    '81a2696401'
+    """
+    try:
+        data = _encode(document)
+    except UnicodeEncodeError as error:
+        raise ReqlQueryLogicError(
+            f"Expected Unicode text but found a lone surrogate: {describe(error.object)}."
+        ) from None
+    if len(data) > MAX_DOCUMENT_BYTES:
+        raise ReqlResourceLimitError(
+            f"Document too large for disk writes (limit {MAX_DOCUMENT_BYTES:,} bytes, this one takes {len(data):,})."
+        )
+    return data
+
+
+def decode_document(data: bytes) -> Document:
+    """The document with this stored form; CorruptStoreError where it is none."""
+    try:
+        return _decode(data)
+    except _DECODE_ERRORS as error:
+        raise _corrupt(data, error) from None
+
+
+@lru_cache(maxsize=1024)
+def fields_decoder(names: frozenset[str]) -> Callable[[bytes], Document]:
+    """A function that decodes only the top-level fields with these names, in the order in which they are stored.
+
+    What lies in the other fields is not looked at, so damage there goes unnoticed; with no names nothing is looked at.
+    """
+    if not names:
+        return lambda _: {}
+    wanted: Any = TypedDict("wanted", dict.fromkeys(names, Any), total=False)  # type: ignore[misc]
+    decode: Callable[[bytes], Document] = msgspec.msgpack.Decoder(wanted, ext_hook=_value_of).decode
+
+    def decode_fields(data: bytes) -> Document:
+        try:
+            return decode(data)
+        except _DECODE_ERRORS as error:
+            raise _corrupt(data, error) from None
+
+    return decode_fields
+
+
+def _corrupt(data: bytes, error: Exception) -> CorruptStoreError:
+    return CorruptStoreError(f"Expected a document in MessagePack but found {data[:40].hex()}: {error}.")
+
+
+def validate(document: object) -> None:
+    """Raise ReqlInternalError, which says what and where, if this is not a document or holds what is no value."""
+    if type(document) is not dict:
+        raise ReqlInternalError(f"Expected a document but found {describe(document)}.")
+    _validate(document, "", 0)
+
+
+def _validate(value: Any, where: str, depth: int) -> None:
+    kind = type(value)
+    if kind is dict:
+        _check(depth <= MAX_NESTING, value, where)
+        for name, item in value.items():
+            _check(type(name) is str and _is_text(name), name, where)
+            _validate(item, f"{where}.{name}", depth + 1)
+    elif kind is list:
+        _check(depth <= MAX_NESTING, value, where)
+        for index, item in enumerate(value):
+            _validate(item, f"{where}[{index}]", depth + 1)
+    elif kind is Geometry:
+        _validate(value.geojson, where, depth + 1)
+    elif kind is int:
+        _check(MIN_INT <= value <= MAX_INT, value, where)
+    elif kind is float:
+        _check(math.isfinite(value), value, where)
+    elif kind is str:
+        _check(_is_text(value), value, where)
+    else:
+        _check(kind in VALUE_TYPES, value, where)
+
+
+def _is_text(text: str) -> bool:
+    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def _check(is_value: bool, found: object, where: str) -> None:
+    if not is_value:
+        raise ReqlInternalError(f"Expected a value but found {describe(found)} at `{where}`.")
