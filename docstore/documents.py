@@ -26,7 +26,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from struct import Struct
 from struct import error as StructError  # noqa: N812 - the module gives its error a variable's name
-from typing import Any, Final, TypedDict
+from typing import Any, Final, TypedDict, cast
 
 import msgspec
 
@@ -69,7 +69,7 @@ def _value_of(code: int, data: memoryview) -> Value:
         return Time.at(*_time_form.unpack(data))
     if code == _GEOMETRY:
         return Geometry(_decode(bytes(data)))
-    raise ValueError(f"extension type {code} is not known")
+    raise CorruptStoreError(f"Expected a time or a geometry but found the unknown extension type {code}.")
 
 
 _encode = msgspec.msgpack.Encoder(enc_hook=_extension_of).encode
@@ -116,7 +116,7 @@ def fields_decoder(names: frozenset[str]) -> Callable[[bytes], Document]:
     if not names:
         return lambda _: {}
     wanted: Any = TypedDict("wanted", dict.fromkeys(names, Any), total=False)  # type: ignore[misc]
-    decode: Callable[[bytes], Document] = msgspec.msgpack.Decoder(wanted, ext_hook=_value_of).decode
+    decode: Callable[[bytes], Document] = cast(Any, msgspec.msgpack.Decoder(wanted, ext_hook=_value_of)).decode
 
     def decode_fields(data: bytes) -> Document:
         try:
@@ -128,7 +128,7 @@ def fields_decoder(names: frozenset[str]) -> Callable[[bytes], Document]:
 
 
 def _corrupt(data: bytes, error: Exception) -> CorruptStoreError:
-    return CorruptStoreError(f"Expected a document in MessagePack but found {data[:40].hex()}: {error}.")
+    return CorruptStoreError(f"Expected a document in MessagePack but found {data[:40].hex()}: {error}")
 
 
 def validate(document: object) -> None:
