@@ -1,0 +1,556 @@
+"""Terms to closures, once per query; afterwards nothing is dispatched that could be decided here.
+
+A closure takes the *environment* of one execution, a list: the `Run` at 0, then the constants taken out of the query
+(`parameterize`), then one slot for each variable of each function. Every function that is compiled has slots of its own,
+so that two streams that are read in turns never meet in one.
+
+A term is compiled for what its surroundings want of it:
+
+| method             | the closure gives                                                                                |
+|--------------------|--------------------------------------------------------------------------------------------------|
+| `Compiler.value`   | a plain value; a selection of one row gives its document; a stream is an error                   |
+| `Compiler.rows`    | an iterator of rows, decoded only in the fields needed                                           |
+| `Compiler.any`     | whatever the term is: value, `Stream`, `Row`, `Grouped`, `Function`, ...; streams are not begun  |
+| `Compiler.function`| a `CompiledFunction`: the slots of the variables and the closure of the body                     |
+
+Annotations of a plain term's parameters say how its arguments are compiled and checked: `str`, `int` (a whole number),
+`int | float` (any number), `bool`, `list`, `dict`, `bytes`, `Time` and unions of them with each other or None; `Value`
+for any plain value, `Iterator[Value]` for the rows of any sequence, `Function` for a function, `Any`... is `Value`;
+`object` for anything at all. A first parameter called `run` is the `Run`.
+
+Applied to grouped data, a term is applied to each group, until `ungroup`.
+
+An error remembers the innermost term that raised it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from operator import itemgetter
+from typing import Any, Final, NamedTuple, TypeAlias, get_origin
+
+from query.analysis import fields_of
+from query.annotations import accepted, argument_error
+from query.errors import ReqlError, ReqlQueryLogicError, ReqlServerCompileError
+from query.registry import BY_KIND, Declaration, Parameter
+from query.runtime import (
+    Fields,
+    Function,
+    Grouped,
+    Keep,
+    Literal,
+    Row,
+    Stream,
+    collect,
+    iterate,
+    runtime_type_name,
+)
+from query.term import FUNC, IMPLICIT_VAR, MAKE_ARRAY, MAKE_OBJ, PARAMETER, VAR, Argument, Kind, Source, Term
+from query.values import VALUE_TYPES, Bound, Value
+
+Env: TypeAlias = list[Any]
+Closure: TypeAlias = Callable[[Env], Any]
+KeepMaker: TypeAlias = Callable[[Env], Keep] | None
+
+SLOT: Final = Kind("slot", -2, structural=True)
+"""A place of the environment, for terms that the compiler makes: its argument is the place."""
+
+_OPAQUE_TO_GROUPS: Final = frozenset({"ungroup", "type_of", "info", "do", "default"})
+
+
+class Transform(NamedTuple):
+    """A term from rows to rows: the fields that it needs of its input, the change, whether documents stay documents."""
+
+    need: Fields
+    make: Callable[[Env, Iterator[Value]], Iterator[Value]]
+    selects: bool = False
+
+
+class CompiledFunction(NamedTuple):
+    """A function of the query: the slots of its variables, its body, and which fields of each variable it looks at."""
+
+    slots: tuple[int, ...]
+    body: Closure
+    fields: tuple[Fields, ...]
+
+    def bind(self, env: Env) -> Callable[..., Any]:
+        """The function as a Python callable, within one execution."""
+        body = self.body
+        if len(self.slots) == 1:
+            (slot,) = self.slots
+
+            def call_one(value: Value) -> Any:
+                env[slot] = value
+                return body(env)
+
+            return call_one
+        slots = self.slots
+
+        def call(*values: Value) -> Any:
+            if len(values) != len(slots):
+                raise arity_error(len(slots), len(values))
+            for slot, value in zip(slots, values, strict=True):
+                env[slot] = value
+            return body(env)
+
+        return call
+
+
+class Compiler:
+    """Compiles one query. Holds the scope: which slot each variable has, and which slots hold plain values."""
+
+    def __init__(self, first_slot: int) -> None:
+        self.next_slot = first_slot
+        self.scope: dict[int, int] = {}
+        self.value_slots: set[int] = set()
+        self.row_slot = -1
+        self.row_depth = 0
+
+    # What a term's surroundings want of it
+
+    def any(self, node: Argument) -> Closure:
+        """A closure of whatever the term is."""
+        if type(node) is not Term:
+            return _constant(node)
+        kind = node.kind
+        if kind is PARAMETER or kind is SLOT:
+            return itemgetter(node.args[0])
+        if kind is VAR:
+            return itemgetter(self._variable(node))
+        if kind is IMPLICIT_VAR:
+            return itemgetter(self._row(node))
+        if kind is FUNC:
+            return self._function_value(node)
+        if kind is MAKE_ARRAY:
+            return self._array(node)
+        if kind is MAKE_OBJ:
+            return self._object(node)
+        return self._declared(node, BY_KIND[kind])
+
+    def value(self, node: Argument) -> Closure:
+        """A closure of a plain value."""
+        if type(node) is not Term:
+            return _constant(node)
+        declaration = BY_KIND.get(node.kind)
+        if declaration is not None and "compiles_value" in declaration.hooks and not self._is_special(node):
+            closure: Closure = declaration.hooks["compiles_value"](self, node)
+            return closure
+        inner = self.any(node)
+        if self.is_value(node):
+            return inner
+
+        def value(env: Env) -> Value:
+            found = inner(env)
+            if type(found) in VALUE_TYPES:
+                return found
+            try:
+                return as_value(found)
+            except ReqlError as error:
+                raise located(error, node) from None
+
+        return value
+
+    def rows(self, node: Argument, need: Fields = None, keep: KeepMaker = None) -> Closure:
+        """A closure of an iterator of rows in which at least the fields of `need` are present.
+
+        `keep` makes a test that rows have to pass; it is handed down to the scan, which applies it before it decodes.
+        """
+        if type(node) is Term:
+            declaration = BY_KIND.get(node.kind)
+            if declaration is not None and not self._is_special(node):
+                hooks = declaration.hooks
+                if "compiles_rows" in hooks:
+                    closure: Closure = hooks["compiles_rows"](self, node, need, keep)
+                    return closure
+                if "transforms" in hooks and keep is None and self.is_stream(node.args[0]):
+                    transform: Transform = hooks["transforms"](self, node, need)
+                    return self._transformed(node, transform)
+        inner = self.any(node)
+
+        def rows(env: Env) -> Iterator[Value]:
+            try:
+                found = iterate(inner(env))
+            except ReqlError as error:
+                raise located(error, node) from None
+            return found if keep is None else filter(keep(env).test, found)
+
+        return rows
+
+    def function(self, node: Argument, arity: int | None = None, *, body: str = "value") -> CompiledFunction:
+        """Compile a function; what is no function is one that always gives it. `body` is the method for its body.
+
+        ReqlQueryLogicError, when it is compiled, where the function has another number of parameters than `arity`.
+        """
+        if type(node) is not Term or node.kind is not FUNC:
+            slots = tuple([self.new_slot() for _ in range(arity or 1)])
+            return CompiledFunction(slots, getattr(self, body)(node), tuple([frozenset()] * len(slots)))
+        numbers, inner = node.args
+        if arity is not None and len(numbers) != arity:
+            raise located(arity_error(len(numbers), arity), node)
+        outer = (self.scope, self.row_slot, self.row_depth)
+        slots = tuple([self.new_slot() for _ in numbers])
+        self.value_slots.update(slots)
+        self.scope = {**self.scope, **dict(zip(numbers, slots, strict=True))}
+        if len(slots) == 1:
+            self.row_slot, self.row_depth = slots[0], self.row_depth + 1
+        try:
+            closure = getattr(self, body)(inner)
+        finally:
+            self.scope, self.row_slot, self.row_depth = outer
+        return CompiledFunction(slots, closure, tuple([fields_of(inner, number) for number in numbers]))
+
+    # What is known of a term before it runs
+
+    def is_value(self, node: Argument) -> bool:
+        """Whether the term is sure to be a plain value."""
+        if type(node) is not Term:
+            return type(node) is not Source
+        kind = node.kind
+        if kind is PARAMETER:
+            return bool(node.args[1] != "Source")
+        if kind is VAR:
+            return self._variable(node) in self.value_slots
+        if kind is IMPLICIT_VAR or kind is MAKE_OBJ or kind is MAKE_ARRAY:
+            return True
+        declaration = BY_KIND.get(kind)
+        return (
+            declaration is not None
+            and not declaration.maps
+            and not self._is_special(node)
+            and accepted(declaration.returns) is not None
+        )
+
+    def is_stream(self, node: Argument) -> bool:
+        """Whether the term is sure to be a sequence whose rows are made one by one, and not grouped."""
+        if type(node) is not Term or self._is_special(node):
+            return False
+        declaration = BY_KIND.get(node.kind)
+        if declaration is None:
+            return False
+        if declaration.returns is Stream:
+            return True
+        return bool(
+            node.args and ("transforms" in declaration.hooks or declaration.maps) and self.is_stream(node.args[0])
+        )
+
+    def is_grouped(self, node: Argument) -> bool:
+        """Whether the term is grouped data."""
+        while type(node) is Term and node.kind.name not in _OPAQUE_TO_GROUPS:
+            if node.kind.name == "group":
+                return True
+            declaration = BY_KIND.get(node.kind)
+            if declaration is None or not node.args or not declaration.arguments:
+                return False
+            node = node.args[0]
+        return False
+
+    def new_slot(self) -> int:
+        """A place of the environment that nothing else uses."""
+        self.next_slot += 1
+        return self.next_slot - 1
+
+    # The parts
+
+    def _variable(self, node: Term) -> int:
+        slot = self.scope.get(node.args[0])
+        if slot is None:
+            raise ReqlServerCompileError("Variable name not found.", node)
+        return slot
+
+    def _row(self, node: Term) -> int:
+        if self.row_depth == 1:
+            return self.row_slot
+        if self.row_depth == 0:
+            raise ReqlServerCompileError("r.row is not defined in this context.", node)
+        raise ReqlServerCompileError("Cannot use r.row in nested queries.  Use functions instead.", node)
+
+    def _function_value(self, node: Term) -> Closure:
+        compiled = self.function(node)
+
+        def function(env: Env) -> Function:
+            return Function(len(compiled.slots), compiled.bind(env), compiled.fields)
+
+        return function
+
+    def _array(self, node: Term) -> Closure:
+        items = [self.value(arg) for arg in node.args]
+
+        def array(env: Env) -> list[Value]:
+            if len(items) > env[0].array_limit:
+                env[0].check_size(len(items))
+            return [item(env) for item in items]
+
+        return array
+
+    def _object(self, node: Term) -> Closure:
+        items = [(name, self.any(arg)) for name, arg in node.options.items()]
+
+        def build(env: Env) -> dict[str, Value]:
+            return {name: as_field(item(env)) for name, item in items}
+
+        return build
+
+    def _is_special(self, node: Term) -> bool:
+        """Whether the term is not compiled by its own declaration: grouped data, or `r.args` among its arguments."""
+        return _has_args(node) or (
+            bool(node.args) and node.kind.name not in _OPAQUE_TO_GROUPS and self.is_grouped(node.args[0])
+        )
+
+    def _declared(self, node: Term, declaration: Declaration) -> Closure:
+        if _has_args(node):
+            return self._with_args(node, declaration)
+        hooks = declaration.hooks
+        if node.args and node.kind.name not in _OPAQUE_TO_GROUPS and self.is_grouped(node.args[0]):
+            return self._grouped(node, declaration)
+        if "compiles" in hooks:
+            closure: Closure = hooks["compiles"](self, node)
+            return closure
+        if "transforms" in hooks:
+            return self._transforming(node, hooks["transforms"](self, node, None))
+        return self._plain(node, declaration)
+
+    def _transformed(self, node: Term, transform: Transform) -> Closure:
+        source, make = self.rows(node.args[0], transform.need), transform.make
+        return lambda env: make(env, source(env))
+
+    def _transforming(self, node: Term, transform: Transform) -> Closure:
+        source, (_, make, selects) = self.any(node.args[0]), transform
+        stream_rows = self._transformed(node, transform) if self.is_stream(node.args[0]) else None
+
+        def transforming(env: Env) -> Any:
+            found = source(env)
+            if type(found) is list:
+                return collect(env[0], make(env, iter(found)))
+            if type(found) is not Stream:
+                try:
+                    iterate(found)
+                except ReqlError as error:
+                    raise located(error, node) from None
+            rows = partial(stream_rows, env) if stream_rows else lambda: make(env, found.rows())
+            if selects and found.table is not None:
+                return Stream(rows, found.type_name if found.type_name != "TABLE" else "SELECTION<STREAM>", found.table)
+            return Stream(rows)
+
+        return transforming
+
+    def _grouped(self, node: Term, declaration: Declaration) -> Closure:
+        accumulate = declaration.hooks.get("accumulates")
+        first = node.args[0]
+        if accumulate is not None and type(first) is Term and first.kind.name == "group":
+            closure: Closure | None = accumulate(self, node, first)
+            if closure is not None:
+                return closure
+        source, slot = self.any(first), self.new_slot()
+        each = self.any(Term(node.kind, (Term(SLOT, (slot,)), *node.args[1:]), node.options))
+
+        def grouped(env: Env) -> Any:
+            found = source(env)
+            if type(found) is not Grouped:
+                env[slot] = found
+                return each(env)
+            groups: list[tuple[Value, Value]] = []
+            for key, value in found.groups:
+                env[slot] = value
+                result = each(env)
+                groups.append((key, collect(env[0], result) if type(result) is Stream else as_value(result)))
+            return Grouped(groups)
+
+        return grouped
+
+    def _with_args(self, node: Term, declaration: Declaration) -> Closure:
+        """A term with `r.args` among its arguments is compiled anew, with the values in place, whenever it runs."""
+        if all(type(arg) is not Term or arg.kind.name != "args" or _is_array(arg.args[0]) for arg in node.args):
+            spliced: list[Argument] = []
+            for arg in node.args:
+                if type(arg) is Term and arg.kind.name == "args":
+                    array = arg.args[0]
+                    spliced += array.args if type(array) is Term else array
+                else:
+                    spliced.append(arg)
+            self._check_spliced(node, declaration, len(spliced))
+            return self.any(Term(node.kind, tuple(spliced), node.options))
+        parts: list[tuple[bool, Any]] = [
+            (True, self.value(arg.args[0])) if type(arg) is Term and arg.kind.name == "args" else (False, arg)
+            for arg in node.args
+        ]
+        scope, value_slots, row = self.scope, self.value_slots, (self.row_slot, self.row_depth)
+
+        def with_args(env: Env) -> Any:
+            args: list[Argument] = []
+            for is_args, part in parts:
+                if is_args:
+                    values = part(env)
+                    if type(values) is not list:
+                        raise ReqlQueryLogicError(f"Expected type ARRAY but found {runtime_type_name(values)}.", node)
+                    args += values
+                else:
+                    args.append(part)
+            self._check_spliced(node, declaration, len(args))
+            inner = Compiler(len(env))
+            inner.scope, inner.value_slots = scope, set(value_slots)
+            inner.row_slot, inner.row_depth = row
+            closure = inner.any(Term(node.kind, tuple(args), node.options))
+            env.extend([None] * (inner.next_slot - len(env)))
+            return closure(env)
+
+        return with_args
+
+    def _check_spliced(self, node: Term, declaration: Declaration, count: int) -> None:
+        try:
+            declaration.check_arity(count)
+        except ReqlServerCompileError as error:
+            raise ReqlQueryLogicError(error.message, node) from None
+
+    def _plain(self, node: Term, declaration: Declaration) -> Closure:
+        """A term that is a Python function of its arguments' values."""
+        need = declaration.hooks["needs"](self, node) if "needs" in declaration.hooks else None
+        args = [self._argument(arg, declaration.argument(index), node, need) for index, arg in enumerate(node.args)]
+        options = {
+            name: self._argument(arg, declaration.options[name], node, None) for name, arg in node.options.items()
+        }
+        function = declaration.function
+        if declaration.takes_run:
+            args.insert(0, itemgetter(0))
+        if declaration.maps:
+            return self._mapping(node, function, args, options)
+        if options:
+
+            def with_options(env: Env) -> Any:
+                try:
+                    return function(*[arg(env) for arg in args], **{name: arg(env) for name, arg in options.items()})
+                except ReqlError as error:
+                    raise located(error, node) from None
+
+            return with_options
+        if len(args) == 1:
+            (only,) = args
+
+            def unary(env: Env) -> Any:
+                try:
+                    return function(only(env))
+                except ReqlError as error:
+                    raise located(error, node) from None
+
+            return unary
+        if len(args) == 2:
+            left, right = args
+
+            def binary(env: Env) -> Any:
+                try:
+                    return function(left(env), right(env))
+                except ReqlError as error:
+                    raise located(error, node) from None
+
+            return binary
+
+        def nary(env: Env) -> Any:
+            try:
+                return function(*[arg(env) for arg in args])
+            except ReqlError as error:
+                raise located(error, node) from None
+
+        return nary
+
+    def _mapping(
+        self, node: Term, function: Callable[..., Any], args: list[Closure], options: dict[str, Closure]
+    ) -> Closure:
+        """A term of one row that, on a sequence, is applied to each row."""
+        source, others = self.any(node.args[0]), args[1:]
+        stream_rows = self.rows(node.args[0]) if self.is_stream(node.args[0]) else None
+
+        def mapping(env: Env) -> Any:
+            found = source(env)
+            rest = [arg(env) for arg in others]
+            named = {name: arg(env) for name, arg in options.items()}
+            try:
+                if type(found) is list:
+                    return [function(row, *rest, **named) for row in found]
+                if type(found) is Stream:
+                    rows = partial(stream_rows, env) if stream_rows else found.rows
+                    return Stream(lambda: (function(row, *rest, **named) for row in rows()))
+                return function(as_value(found), *rest, **named)
+            except ReqlError as error:
+                raise located(error, node) from None
+
+        return mapping
+
+    def _argument(self, arg: Argument, parameter: Parameter, node: Term, need: Fields) -> Closure:
+        annotation = parameter.annotation
+        if annotation is object:
+            return self.any(arg)
+        if get_origin(annotation) is Iterator or annotation is Iterator:
+            return self.rows(arg, need)
+        if annotation is Function:
+            return self._function_argument(arg)
+        inner = self.value(arg)
+        wanted = accepted(annotation)
+        if wanted is None or wanted.types == VALUE_TYPES:
+            return inner
+        kinds, whole = wanted
+
+        def checked(env: Env) -> Value:
+            found = inner(env)
+            if type(found) in kinds and not (whole and type(found) is float):
+                return found
+            raise located(argument_error(wanted, found), arg if type(arg) is Term else node)
+
+        def checked_whole(env: Env) -> Value:
+            found = inner(env)
+            return int(found) if type(found) is float and found.is_integer() else checked(env)
+
+        return checked_whole if whole else checked
+
+    def _function_argument(self, arg: Argument) -> Closure:
+        compiled = self.function(arg)
+        return lambda env: Function(len(compiled.slots), compiled.bind(env), compiled.fields)
+
+
+# Values
+
+
+def as_value(found: Any) -> Value:
+    """What a term gave, as a plain value; ReqlQueryLogicError where it is a stream, a table, a function."""
+    kind = type(found)
+    if kind in VALUE_TYPES or kind is Bound:
+        return found
+    if kind is Row:
+        return found.value
+    raise ReqlQueryLogicError(f"Expected type DATUM but found {runtime_type_name(found)}.")
+
+
+def as_field(found: Any) -> Value:
+    """A value inside an object that is being built, where `r.literal` may stand."""
+    return found if type(found) in VALUE_TYPES else as_literal(found)
+
+
+def as_literal(found: Any) -> Value:
+    """A plain value, or `r.literal`."""
+    return found if type(found) is Literal else as_value(found)
+
+
+def located(error: ReqlError, node: Argument) -> ReqlError:
+    """The error, with the term that raised it unless one inside it did already."""
+    if error.term is None:
+        error.term = node
+    return error
+
+
+def arity_error(expected: int, found: int) -> ReqlQueryLogicError:
+    """The error for a function called with another number of arguments than it takes."""
+    return ReqlQueryLogicError(
+        f"Expected function with {found} argument{'' if found == 1 else 's'} "
+        f"but found function with {expected} argument{'' if expected == 1 else 's'}."
+    )
+
+
+def _constant(value: Value) -> Closure:
+    return lambda env: value
+
+
+def _has_args(node: Term) -> bool:
+    return any(type(arg) is Term and arg.kind.name == "args" for arg in node.args)
+
+
+def _is_array(node: Argument) -> bool:
+    return type(node) is list or (type(node) is Term and node.kind is MAKE_ARRAY)

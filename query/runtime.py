@@ -1,0 +1,283 @@
+"""What terms work on while a query runs: the database behind it, and the kinds of sequence between its parts.
+
+The first half is all that the language asks of a database, as Protocols; `docstore` provides them, and any store that
+does can be queried. Documents come and go as plain dicts. The second half is what may flow between terms beside plain
+values (`query.values`):
+
+| class     | type names                                                     | what it is                                  |
+|-----------|----------------------------------------------------------------|---------------------------------------------|
+| `Stream`  | STREAM, SELECTION<STREAM>, SELECTION<ARRAY>, TABLE, TABLE_SLICE | rows made as they are asked for             |
+| `Row`     | SELECTION<OBJECT>                                              | one place in a table, with a document or without |
+| `Grouped` | GROUPED_DATA                                                   | a value or an array for each group          |
+| `Database`| DB                                                             | a database of the store, by name            |
+| `Literal` | PTYPE<LITERAL>                                                 | `r.literal`, which lives only inside `merge` and `update` |
+
+An array is a plain list; it is a sequence too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias
+from typing import Literal as OneOf
+
+from query.errors import ReqlNonExistenceError, ReqlQueryLogicError, ReqlResourceLimitError
+from query.values import Time, Value, type_name
+
+Document: TypeAlias = dict[str, Value]
+
+Fields: TypeAlias = frozenset[str] | None
+"""The top-level fields of rows that are looked at; None for whole rows. Other fields may be missing from the row."""
+
+DEFAULT_ARRAY_LIMIT: Final = 100_000
+"""Elements that an array, a group or a sort in memory may have, unless the query says otherwise. RethinkDB's number."""
+
+
+class Keep(NamedTuple):
+    """A test that a scan applies before it decodes a whole document: the fields that the test looks at, and the test."""
+
+    fields: Fields
+    test: Callable[[Document], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """A part of an index's order: from `low` to `high`, each of them inside or not."""
+
+    low: Value
+    high: Value
+    low_open: bool = False
+    high_open: bool = True
+
+
+class Change(NamedTuple):
+    """What a write does to one document: `old` None inserts, `new` None deletes."""
+
+    old: Document | None
+    new: Document | None
+
+
+class Index(Protocol):
+    """An ordered index of a table, its primary key among them."""
+
+    @property
+    def name(self) -> str:
+        """Its name; the primary key's is the name of that field."""
+
+    @property
+    def multi(self) -> bool:
+        """Whether a document may have several entries."""
+
+    @property
+    def geo(self) -> bool:
+        """Whether its keys are shapes on the earth."""
+
+    def get_all(self, run: Run, keys: Sequence[Value], fields: Fields, keep: Keep | None) -> Iterator[Document]:
+        """The documents of each key, key by key as given, a key given twice twice."""
+
+    def between(
+        self, run: Run, bounds: Range, fields: Fields, keep: Keep | None, *, reverse: bool = False
+    ) -> Iterator[Document]:
+        """The documents of a range in the order of the index, once for each entry."""
+
+    def count(self, run: Run, keys: Sequence[Value]) -> int:
+        """How many documents `get_all` would give, without reading them."""
+
+    def keys(self, run: Run, bounds: Range, *, reverse: bool = False) -> Iterator[Value]:
+        """The distinct keys of a range in order, read from the index alone where it carries them exactly."""
+
+
+class Table(Protocol):
+    """One table of the store, at one version of the catalog."""
+
+    @property
+    def name(self) -> str:
+        """Its name within the database."""
+
+    @property
+    def database(self) -> str:
+        """The name of its database."""
+
+    @property
+    def primary_key(self) -> str:
+        """The field that holds the primary key."""
+
+    @property
+    def id(self) -> str:
+        """Its UUID, which stays when it is renamed."""
+
+    def get(self, run: Run, key: Value) -> Document | None:
+        """The document of a primary key."""
+
+    def get_many(self, run: Run, keys: Sequence[Value]) -> list[Document | None]:
+        """The documents of many primary keys, in the order of `keys`."""
+
+    def scan(self, run: Run, fields: Fields, keep: Keep | None) -> Iterator[Document]:
+        """All documents in the order of the primary key."""
+
+    def count(self, run: Run) -> int:
+        """How many documents there are, without reading them."""
+
+    def index(self, run: Run, name: str) -> Index:
+        """The index of that name, the primary key's too.
+
+        ReqlOpFailedError where there is none, or where it is not ready.
+        """
+
+    def check_key(self, document: Document) -> None:
+        """ReqlQueryLogicError where the document's primary key is missing, of a type that cannot be one, or too long."""
+
+    def write(self, run: Run, changes: Sequence[Change]) -> list[str | None]:
+        """Write changes and keep all indexes in step; for each an error that kept it from being written, or None.
+
+        `old` must be what the table holds for that key, and no two changes may have one key.
+        """
+
+    def info(self, run: Run) -> Document:
+        """What `info` tells of a table, but for its type."""
+
+    def sync(self, run: Run) -> Document:
+        """Return when all writes are on the disk: `{"synced": 1}`."""
+
+    def administer(self, run: Run, command: str, *arguments: Value, **options: Value) -> Value:
+        """Run a command on the table as a whole: index_create, index_status, config, status and the like."""
+
+
+class Store(Protocol):
+    """The databases that a query may name."""
+
+    def table(self, run: Run, database: str | None, name: str) -> Table:
+        """A table; of the connection's default database where none is named. ReqlOpFailedError where there is none."""
+
+    def check_database(self, run: Run, name: str) -> None:
+        """ReqlOpFailedError where there is no such database."""
+
+    def administer(self, run: Run, command: str, *arguments: Value, **options: Value) -> Value:
+        """Run a command on the store as a whole: db_create, table_create, table_list and the like."""
+
+
+class Run:
+    """One execution of a query: what it runs against, and what is the same throughout."""
+
+    __slots__ = ("array_limit", "now", "options", "profile", "store", "transaction", "warnings")
+
+    def __init__(self, store: Store | None = None, transaction: Any = None) -> None:
+        self.store = store
+        self.transaction = transaction
+        self.array_limit = DEFAULT_ARRAY_LIMIT
+        self.options: Mapping[str, Value] = {}
+        self.now: Time | None = None
+        self.profile: dict[int, list[float]] | None = None
+        self.warnings: list[str] = []
+
+    def check_size(self, size: int) -> None:
+        """ReqlResourceLimitError where an array would have more elements than the query allows."""
+        if size > self.array_limit:
+            raise ReqlResourceLimitError(f"Array over size limit `{self.array_limit}`.")
+
+
+StreamType: TypeAlias = OneOf["STREAM", "SELECTION<STREAM>", "SELECTION<ARRAY>", "TABLE", "TABLE_SLICE"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """Rows made as they are asked for; each `rows()` begins anew.
+
+    `table` is set where the rows are whole documents of one table: then they can be updated and deleted.
+    """
+
+    rows: Callable[[], Iterator[Value]]
+    type_name: StreamType = "STREAM"
+    table: Table | None = None
+
+    def __iter__(self) -> Iterator[Value]:
+        return self.rows()
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One place in a table, as `get` gives it; `value` is None where there is no document."""
+
+    table: Table
+    key: Value
+    value: Document | None
+
+
+@dataclass(frozen=True, slots=True)
+class Grouped:
+    """For each group its key and what is left of its rows: an array, or the value that they were reduced to."""
+
+    groups: list[tuple[Value, Value]]
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """A database of the store."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """`r.literal(value)`: inside `merge` and `update`, replace and do not merge; without a value, remove."""
+
+    value: Value = None
+    removes: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function of the query, bound to the variables around it."""
+
+    arity: int
+    call: Callable[..., Value]
+    fields: tuple[Fields, ...] = field(default=())
+
+
+def runtime_type_name(value: Any) -> str:
+    """The type name of anything that a term may be given."""
+    kind = type(value)
+    if kind is Stream:
+        return str(value.type_name)
+    if kind is Row:
+        return "SELECTION<OBJECT>" if value.value is not None else "NULL"
+    return _RUNTIME_NAMES.get(kind) or type_name(value)
+
+
+_RUNTIME_NAMES: Final[dict[type, str]] = {
+    Grouped: "GROUPED_DATA",
+    Database: "DB",
+    Literal: "PTYPE<LITERAL>",
+    Function: "FUNCTION",
+}
+
+
+def type_error(expected: str, found: Any) -> ReqlQueryLogicError:
+    """The error for a value of the wrong type, in RethinkDB's words; for null a ReqlNonExistenceError."""
+    kind = ReqlNonExistenceError if found is None else ReqlQueryLogicError
+    return kind(f"Expected type {expected} but found {runtime_type_name(found)}.")
+
+
+def iterate(value: Any) -> Iterator[Value]:
+    """The rows of a sequence: an array's, a stream's.
+
+    Raises ReqlQueryLogicError where the value is no sequence.
+    """
+    if type(value) is list:
+        return iter(value)
+    if type(value) is Stream:
+        return value.rows()
+    kind = ReqlNonExistenceError if value is None else ReqlQueryLogicError
+    raise kind(f"Cannot convert {runtime_type_name(value)} to SEQUENCE")
+
+
+def collect(run: Run, rows: Iterable[Value]) -> list[Value]:
+    """The rows as an array, within the query's `array_limit`."""
+    limit = run.array_limit
+    result: list[Value] = []
+    for row in rows:
+        result.append(row)
+        if len(result) > limit:
+            run.check_size(len(result))
+    return result

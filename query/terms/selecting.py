@@ -1,0 +1,365 @@
+"""Selecting data: databases, tables, rows by key, ranges, filters.
+
+`table`, `get_all` and `between` are the sources of streams: they hand the fields needed, and the test of a `filter`
+above them, down to the scan of the store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from query.errors import ReqlError, ReqlNonExistenceError, ReqlQueryLogicError
+from query.evaluate import Closure, Compiler, Env, KeepMaker, Transform, located
+from query.registry import term
+from query.runtime import (
+    Database,
+    Document,
+    Fields,
+    Function,
+    Index,
+    Keep,
+    Range,
+    Row,
+    Stream,
+    Table,
+    type_error,
+)
+from query.term import MAKE_OBJ, Argument, Term
+from query.values import Value, equal
+
+
+@term(14, on="r", structural=True)
+def db(name: str) -> object:
+    """Name a database, as `r.db("blog").table("posts")`.
+
+    Raises ReqlOpFailedError where there is no such database.
+
+    >>> r.db("test").table_list().run(db)
+    ['posts']
+    """
+
+
+@db.compiles
+def _(compiler: Compiler, node: Term) -> Closure:
+    name = compiler.value(node.args[0])
+
+    def database(env: Env) -> Database:
+        try:
+            env[0].store.check_database(env[0], _text(name(env)))
+        except ReqlError as error:
+            raise located(error, node) from None
+        return Database(name(env))
+
+    return database
+
+
+@term(15, on="both", structural=True)
+def table(*names: str, read_mode: str | None = None, identifier_format: str | None = None) -> Stream:
+    """All documents of a table, in the order of the primary key; `r.table(name)` is of the default database.
+
+    `read_mode` and `identifier_format` are accepted and mean nothing in a store of one process.
+    Raises ReqlOpFailedError where there is no such table.
+
+    >>> r.table("posts").count().run(db)
+    3
+    """
+
+
+@table.compiles
+def _(compiler: Compiler, node: Term) -> Closure:
+    find = table_of(compiler, node)
+
+    def source(env: Env) -> Stream:
+        found = find(env)
+        return Stream(lambda: found.scan(env[0], None, None), "TABLE", found)
+
+    return source
+
+
+@table.compiles_rows
+def _(compiler: Compiler, node: Term, need: Fields, keep: KeepMaker) -> Closure:
+    find = table_of(compiler, node)
+    return lambda env: find(env).scan(env[0], need, keep(env) if keep else None)
+
+
+def table_of(compiler: Compiler, node: Argument) -> Callable[[Env], Table]:
+    """A closure of the table that a term is; ReqlQueryLogicError where it is none."""
+    if type(node) is Term and node.kind is table.kind and len(node.args) <= 2:
+        parts = [compiler.any(arg) for arg in node.args]
+
+        def find(env: Env) -> Table:
+            run = env[0]
+            try:
+                *database, name = [part(env) for part in parts]
+                if database and type(database[0]) is not Database:
+                    raise type_error("DB", database[0])
+                found: Table = run.store.table(run, database[0].name if database else None, _text(name))
+            except ReqlError as error:
+                raise located(error, node) from None
+            return found
+
+        return find
+    inner = compiler.any(node)
+
+    def other(env: Env) -> Table:
+        found = inner(env)
+        if type(found) is not Stream or found.type_name != "TABLE" or found.table is None:
+            raise located(type_error("TABLE", found), node)
+        return found.table
+
+    return other
+
+
+def _text(name: Value) -> str:
+    if type(name) is not str:
+        raise type_error("STRING", name)
+    return name
+
+
+@term(16)
+def get(table: object, key: Value) -> object:
+    """The document with this primary key, or None.
+
+    >>> r.table("posts").get(1).run(db)
+    {'id': 1, 'title': 'Hello', 'author': 'ann'}
+    """
+
+
+@get.compiles
+def _(compiler: Compiler, node: Term) -> Closure:
+    find, key = table_of(compiler, node.args[0]), compiler.value(node.args[1])
+
+    def row(env: Env) -> Row:
+        found, wanted = find(env), key(env)
+        try:
+            return Row(found, wanted, found.get(env[0], wanted))
+        except ReqlError as error:
+            raise located(error, node) from None
+
+    return row
+
+
+@get.compiles_value
+def _(compiler: Compiler, node: Term) -> Closure:
+    find, key = table_of(compiler, node.args[0]), compiler.value(node.args[1])
+
+    def document(env: Env) -> Document | None:
+        try:
+            return find(env).get(env[0], key(env))
+        except ReqlError as error:
+            raise located(error, node) from None
+
+    return document
+
+
+def index_of(compiler: Compiler, node: Term, source: Argument) -> Callable[[Env], tuple[Table, Index]]:
+    """A closure of the table that `source` is, and of its index that the option `index` of a term names."""
+    find = table_of(compiler, source)
+    named = compiler.value(node.options["index"]) if "index" in node.options else None
+
+    def index(env: Env) -> tuple[Table, Index]:
+        found = find(env)
+        try:
+            return found, found.index(env[0], _text(named(env)) if named else found.primary_key)
+        except ReqlError as error:
+            raise located(error, node) from None
+
+    return index
+
+
+@term(78)
+def get_all(table: object, *keys: Value, index: str | None = None) -> Stream:
+    """The documents whose primary key, or whose key in `index`, is one of `keys`; for a key given twice, twice.
+
+    >>> r.table("posts").get_all("ann", "bob", index="author").count().run(db)
+    2
+    """
+
+
+@get_all.compiles
+def _(compiler: Compiler, node: Term) -> Closure:
+    find = index_of(compiler, node, node.args[0])
+    rows = get_all.hooks["compiles_rows"](compiler, node, None, None)
+    return lambda env: Stream(lambda: rows(env), "SELECTION<STREAM>", find(env)[0])
+
+
+@get_all.compiles_rows
+def _(compiler: Compiler, node: Term, need: Fields, keep: KeepMaker) -> Closure:
+    find = index_of(compiler, node, node.args[0])
+    keys = [compiler.value(arg) for arg in node.args[1:]]
+
+    def rows(env: Env) -> Iterator[Document]:
+        _, index = find(env)
+        try:
+            return index.get_all(env[0], [key(env) for key in keys], need, keep(env) if keep else None)
+        except ReqlError as error:
+            raise located(error, node) from None
+
+    return rows
+
+
+@term(182)
+def between(
+    table: object,
+    lower: Value,
+    upper: Value,
+    *,
+    index: str | None = None,
+    left_bound: str = "closed",
+    right_bound: str = "open",
+) -> Stream:
+    """The documents whose key lies between two bounds, in the order of the index.
+
+    The lower bound is inside and the upper is not, unless `left_bound` and `right_bound` (`"open"` or `"closed"`) say
+    otherwise. `r.minval` and `r.maxval` are below and above every key, inside a compound key too.
+
+    >>> r.table("posts").between(1, 3, right_bound="closed").count().run(db)
+    3
+    """
+
+
+def range_of(compiler: Compiler, node: Term) -> Callable[[Env], Range]:
+    """A closure of the range that a `between` asks for."""
+    low, high = compiler.any(node.args[1]), compiler.any(node.args[2])
+    left = compiler.value(node.options.get("left_bound", "closed"))
+    right = compiler.value(node.options.get("right_bound", "open"))
+
+    def bounds(env: Env) -> Range:
+        return Range(low(env), high(env), _is_open(left(env), "left_bound"), _is_open(right(env), "right_bound"))
+
+    return bounds
+
+
+def _is_open(bound: Value, name: str) -> bool:
+    if bound not in ("open", "closed"):
+        raise ReqlQueryLogicError(f'Expected `open` or `closed` for optarg `{name}` (got `"{bound}"`).')
+    return bool(bound == "open")
+
+
+@between.compiles
+def _(compiler: Compiler, node: Term) -> Closure:
+    find = index_of(compiler, node, node.args[0])
+    rows = between.hooks["compiles_rows"](compiler, node, None, None)
+    return lambda env: Stream(lambda: rows(env), "TABLE_SLICE", find(env)[0])
+
+
+@between.compiles_rows
+def _(compiler: Compiler, node: Term, need: Fields, keep: KeepMaker) -> Closure:
+    find, bounds = index_of(compiler, node, node.args[0]), range_of(compiler, node)
+
+    def rows(env: Env) -> Iterator[Document]:
+        _, index = find(env)
+        try:
+            return index.between(env[0], bounds(env), need, keep(env) if keep else None)
+        except ReqlError as error:
+            raise located(error, node) from None
+
+    return rows
+
+
+@term(39, name="filter", expands=True)
+def filter_(sequence: object, predicate: Function | dict[str, Value], *, default: Value = False) -> object:
+    """The rows for which a predicate holds: a function, an expression of `r.row`, or an object of fields to match.
+
+    Rows in which a field that the predicate looks at is missing are left out; with `default=True` they are kept, with
+    `default=r.error()` they are an error.
+
+    >>> r.table("posts").filter(r.row["author"] == "ann").count().run(db)
+    1
+    >>> r.table("posts").filter({"author": "bob"}).count().run(db)
+    1
+    """
+
+
+Test = Callable[[Value], bool]
+
+
+def _predicate(compiler: Compiler, node: Term) -> tuple[Fields, Callable[[Env], Test]]:
+    """The fields that a filter's predicate looks at, and what makes the predicate within one execution."""
+    source = node.args[1]
+    missing = compiler.value(node.options.get("default", False)) if not _is_error(node.options.get("default")) else None
+    if type(source) is Term and source.kind is MAKE_OBJ:
+        fields: Fields = frozenset(source.options)
+        make_test = _pattern(compiler, source)
+    else:
+        compiled = compiler.function(source, 1)
+        fields = compiled.fields[0]
+
+        def make_test(env: Env) -> Test:
+            return compiled.bind(env)
+
+    def predicate(env: Env) -> Test:
+        test = make_test(env)
+
+        def holds(row: Value) -> bool:
+            try:
+                found = test(row)
+            except ReqlNonExistenceError:
+                if missing is None:
+                    raise
+                found = missing(env)
+            return found is not None and found is not False
+
+        return holds
+
+    return fields, predicate
+
+
+def _is_error(default: Argument) -> bool:
+    return type(default) is Term and default.kind.name == "error" and not default.args
+
+
+def _pattern(compiler: Compiler, node: Term) -> Callable[[Env], Test]:
+    """The test of a row against an object: each field equal, objects inside it field by field."""
+    fields = [
+        (name, _pattern(compiler, arg) if type(arg) is Term and arg.kind is MAKE_OBJ else None, compiler.value(arg))
+        for name, arg in node.options.items()
+    ]
+
+    def make(env: Env) -> Test:
+        tests: list[tuple[str, Test]] = [
+            (name, inner(env) if inner else _equal_to(wanted(env))) for name, inner, wanted in fields
+        ]
+
+        def test(row: Value) -> bool:
+            if type(row) is not dict:
+                return False
+            for name, holds in tests:
+                if name not in row:
+                    raise ReqlNonExistenceError(f"No attribute `{name}` in object:", node)
+                if not holds(row[name]):
+                    return False
+            return True
+
+        return test
+
+    return make
+
+
+def _equal_to(wanted: Value) -> Test:
+    return lambda found: equal(found, wanted)
+
+
+@filter_.transforms
+def _(compiler: Compiler, node: Term, need: Fields) -> Transform:
+    fields, predicate = _predicate(compiler, node)
+
+    def keep(env: Env, rows: Iterator[Value]) -> Iterator[Value]:
+        return filter(predicate(env), rows)
+
+    return Transform(None if need is None or fields is None else need | fields, keep, selects=True)
+
+
+@filter_.compiles_rows
+def _(compiler: Compiler, node: Term, need: Fields, keep: KeepMaker) -> Closure:
+    fields, predicate = _predicate(compiler, node)
+
+    def both(env: Env) -> Keep:
+        test = predicate(env)
+        if keep is None:
+            return Keep(fields, test)
+        above = keep(env)
+        union = None if fields is None or above.fields is None else fields | above.fields
+        return Keep(union, lambda row: test(row) and above.test(row))
+
+    return compiler.rows(node.args[0], need, both)
