@@ -40,6 +40,7 @@ __all__ = [
     "decode_document",
     "encode_document",
     "fields_decoder",
+    "restricted_decoder",
     "validate",
 ]
 
@@ -75,7 +76,7 @@ def _value_of(code: int, data: memoryview) -> Value:
 _encode = msgspec.msgpack.Encoder(enc_hook=_extension_of).encode
 _decode = msgspec.msgpack.Decoder(Document, ext_hook=_value_of).decode
 
-_DECODE_ERRORS: Final = (msgspec.MsgspecError, StructError, UnicodeDecodeError, RecursionError, OverflowError)
+_DECODE_ERRORS: Final = (msgspec.MsgspecError, StructError, ValueError, RecursionError, OverflowError)
 
 
 def encode_document(document: Document) -> bytes:
@@ -115,14 +116,28 @@ def fields_decoder(names: frozenset[str]) -> Callable[[bytes], Document]:
     """
     if not names:
         return lambda _: {}
+    # msgspec compares names with the UTF-8 that a str caches once it has been asked for it, and takes a str that has
+    # not, and is not ASCII, for the empty name. Encoding the names asks; whether that was enough is looked at.
+    probe = _encode(dict.fromkeys([*names, ""]))
     wanted: Any = TypedDict("wanted", dict.fromkeys(names, Any), total=False)  # type: ignore[misc]
     decode: Callable[[bytes], Document] = cast(Any, msgspec.msgpack.Decoder(wanted, ext_hook=_value_of)).decode
+    if decode(probe) != dict.fromkeys(names):
+        return restricted_decoder(names)
 
     def decode_fields(data: bytes) -> Document:
         try:
             return decode(data)
         except _DECODE_ERRORS as error:
             raise _corrupt(data, error) from None
+
+    return decode_fields
+
+
+def restricted_decoder(names: frozenset[str]) -> Callable[[bytes], Document]:
+    """What `fields_decoder` does, done slowly: decode the whole document, then take what is wanted."""
+
+    def decode_fields(data: bytes) -> Document:
+        return {name: item for name, item in decode_document(data).items() if name in names}
 
     return decode_fields
 
@@ -141,12 +156,12 @@ def validate(document: object) -> None:
 def _validate(value: Any, where: str, depth: int) -> None:
     kind = type(value)
     if kind is dict:
-        _check(depth <= MAX_NESTING, value, where)
+        _check(depth < MAX_NESTING, value, where)
         for name, item in value.items():
             _check(type(name) is str and _is_text(name), name, where)
             _validate(item, f"{where}.{name}", depth + 1)
     elif kind is list:
-        _check(depth <= MAX_NESTING, value, where)
+        _check(depth < MAX_NESTING, value, where)
         for index, item in enumerate(value):
             _validate(item, f"{where}[{index}]", depth + 1)
     elif kind is Geometry:

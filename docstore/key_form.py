@@ -46,7 +46,7 @@ from typing import Any, Final
 
 from docstore.errors import CorruptStoreError
 from query.errors import ReqlQueryLogicError
-from query.values import MAX_INT, MAXVAL, MIN_INT, MINVAL, Bound, Geometry, Time, Value, check_number
+from query.values import MAX_INT, MAXVAL, MIN_INT, MINVAL, Bound, Geometry, Time, Value, check_number, describe
 
 __all__ = ["decode_key", "encode_key", "prefix_successor"]
 
@@ -90,10 +90,8 @@ def _encode_string(text: str) -> bytes:
         if "\0" in text or "\1" in text:
             return _STRING + _escape(text.encode()) + _END
         return f"\x50{text}\0".encode()
-    except UnicodeEncodeError as error:
-        raise ReqlQueryLogicError(
-            f"Expected Unicode text but found a lone surrogate at character {error.start}."
-        ) from None
+    except UnicodeEncodeError:
+        raise ReqlQueryLogicError(f"Expected Unicode text but found a lone surrogate: {describe(text)}.") from None
 
 
 def _escape(data: bytes) -> bytes:
