@@ -68,29 +68,22 @@ class Time(datetime):
 
     @classmethod
     def of(cls, moment: datetime) -> Time:
-        """The same moment and offset; the offset is cut to whole minutes. `moment` must be aware."""
+        """The same moment and offset; the offset is rounded to whole minutes. `moment` must be aware."""
         offset = moment.utcoffset()
         assert offset is not None
-        minutes = round(offset.total_seconds() / 60)
-        zone = fixed_zone(minutes)
-        if offset.total_seconds() != minutes * 60:
-            moment = moment.astimezone(zone)
-        return cls(
-            moment.year,
-            moment.month,
-            moment.day,
-            moment.hour,
-            moment.minute,
-            moment.second,
-            moment.microsecond,
-            zone,
-        )
+        minutes = max(-1439, min(round(offset.total_seconds() / 60), 1439))
+        local = moment.replace(tzinfo=None) + (timedelta(minutes=minutes) - offset)
+        return cls._on_clock(local, minutes)
 
     @classmethod
     def at(cls, microseconds: int, offset_minutes: int) -> Time:
         """The moment that many microseconds after 1970-01-01T00:00Z, shown with an offset from UTC in minutes."""
         # Reckoned on the clock of the place: in UTC it may be year 0 or 10000, which no datetime can be.
         local = datetime(1970, 1, 1) + timedelta(minutes=offset_minutes, microseconds=microseconds)
+        return cls._on_clock(local, offset_minutes)
+
+    @classmethod
+    def _on_clock(cls, local: datetime, offset_minutes: int) -> Time:
         return cls(
             local.year,
             local.month,
@@ -138,10 +131,10 @@ class Geometry:
         self.geojson = geojson
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Geometry) and self.geojson == other.geojson
+        return isinstance(other, Geometry) and equal(self.geojson, other.geojson)
 
     def __hash__(self) -> int:
-        return hash(repr(self.geojson))
+        return hash(_object_key(self.geojson))
 
     def __repr__(self) -> str:
         return f"Geometry({self.geojson!r})"
@@ -320,13 +313,11 @@ def _copy(data: Any, depth: int) -> Value:
         return data
     if kind is float:
         return data if math.isfinite(data) else _refuse_number(data, "")
-    if depth > MAX_NESTING:
-        raise _too_deep("")
     if kind is list or kind is tuple:
-        depth += 1
+        depth = _deeper(depth, "")
         return [item if type(item) is str and item.isascii() else _copy(item, depth) for item in data]
     if kind is dict:
-        depth += 1
+        depth = _deeper(depth, "")
         result: dict[str, Value] = {}
         for name, item in data.items():
             if type(name) is not str or not name.isascii():
@@ -338,20 +329,20 @@ def _copy(data: Any, depth: int) -> Value:
 
 def _find_fault(data: object, where: str, depth: int) -> None:
     """Raise for the first thing in `data` that is no value, naming its place; the slow twin of `_copy`."""
-    if depth > MAX_NESTING:
-        raise _too_deep(where)
     if isinstance(data, Mapping):
+        depth = _deeper(depth, where)
         for name, item in data.items():
             name = _checked_name(name, where)
-            _find_fault(item, f"{where}.{name}" if where else name, depth + 1)
+            _find_fault(item, f"{where}.{name}" if where else name, depth)
     elif isinstance(data, list | tuple):
+        depth = _deeper(depth, where)
         for index, item in enumerate(data):
-            _find_fault(item, f"{where}[{index}]", depth + 1)
+            _find_fault(item, f"{where}[{index}]", depth)
     elif type(data) is str:
         _checked_text(data, where)
     elif (type(data) is int and not MIN_INT <= data <= MAX_INT) or (type(data) is float and not math.isfinite(data)):
         _refuse_number(data, where)
-    elif type(data) not in VALUE_TYPES:
+    elif type(data) is Time or type(data) not in VALUE_TYPES:
         _uncommon_from_python(data, where, depth)
 
 
@@ -363,8 +354,11 @@ def _refuse_number(number: int | float, where: str) -> Value:
     raise ReqlDriverCompileError(f"Expected a finite number but found {_non_finite_name(number)}{_at(where)}.")
 
 
-def _too_deep(where: str) -> ReqlDriverCompileError:
-    return ReqlDriverCompileError(f"Nesting depth limit exceeded: more than {MAX_NESTING} levels{_at(where[:60])}.")
+def _deeper(depth: int, where: str) -> int:
+    """The depth inside one more array or object."""
+    if depth == MAX_NESTING:
+        raise ReqlDriverCompileError(f"Nesting depth limit exceeded: more than {MAX_NESTING} levels{_at(where[:60])}.")
+    return depth + 1
 
 
 def _checked_name(name: object, where: str) -> str:
@@ -372,7 +366,7 @@ def _checked_name(name: object, where: str) -> str:
         raise ReqlDriverCompileError(
             f"Object keys must be strings: expected str but found {describe(name)}{_at(where)}."
         )
-    return _checked_text(str(name), where)
+    return _checked_text(str.__str__(name), where)
 
 
 _PLAIN_FORMS: Final[tuple[tuple[type, Callable[[Any], Any]], ...]] = (
@@ -385,7 +379,7 @@ _PLAIN_FORMS: Final[tuple[tuple[type, Callable[[Any], Any]], ...]] = (
 
 
 def _uncommon_from_python(data: object, where: str, depth: int) -> Value:
-    if isinstance(data, Time | bytes | Geometry | Bound):
+    if isinstance(data, bytes | Geometry | Bound):
         return bytes(data) if isinstance(data, bytes) else data
     if isinstance(data, datetime):
         if data.utcoffset() is None:
@@ -401,7 +395,8 @@ def _uncommon_from_python(data: object, where: str, depth: int) -> Value:
     if isinstance(data, bytearray | memoryview):
         return bytes(data)
     if isinstance(data, str):
-        return _checked_text(str(data), where)
+        # An enumeration with str as a base prints its own name; this gives the text.
+        return _checked_text(str.__str__(data), where)
     plain: Callable[[Any], Any]
     for base, plain in _PLAIN_FORMS:
         if isinstance(data, base):
