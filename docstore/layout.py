@@ -1,0 +1,106 @@
+"""The key space: every kind of record in a store, its space, its key and its value. Do not change what is here.
+
+A store is a set of spaces (`storage/engine.py`). Space 0 is the catalog, a map. Spaces from `FIRST_FREE_SPACE` up belong
+to tables (maps) and indexes (multimaps); their numbers are given out in order and never used again.
+
+| space     | key                                  | value                                                             |
+|-----------|--------------------------------------|-------------------------------------------------------------------|
+| 0         | `format`                             | u32: `FORMAT_VERSION`                                             |
+| 0         | `version`                            | u64: version of the catalog, one more with each change of it      |
+| 0         | `next`                               | u32: the next space to give out                                   |
+| 0         | `d` UUID                             | MessagePack map: a database                                       |
+| 0         | `t` UUID                             | MessagePack map: a table and its indexes                          |
+| 0         | `n` u32 space of a table             | u64 documents, then for each index: u32 its space, u64 its entries |
+| 0         | `w` u32 space of an index            | key of the last document that its build has passed                |
+| 0         | `x` u32 dead space                   | `m` or `u`: a map or a multimap, whose contents are being removed |
+| table's   | primary key, as a key form           | the document, in MessagePack                                      |
+| index's   | value, as a key form, cut to 507 bytes | members: the primary keys of the documents, as key forms        |
+
+All integers are big endian. UUIDs are 16 bytes. Field names of the maps are those of the definitions in `catalog.py`.
+
+The version is a record of its own so that a transaction finds out with one small read whether the catalog it knows is
+still the one it sees. Counts and watermarks change often, and change no plan: they are no part of the version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from struct import Struct
+from typing import Final, Literal, TypeAlias
+
+from docstore.errors import CorruptStoreError
+
+FORMAT_VERSION: Final = 1
+FIRST_FREE_SPACE: Final = 16
+"""Spaces 1 to 15 are kept for what all tables share: changefeeds, jobs."""
+
+FORMAT_KEY: Final = b"format"
+VERSION_KEY: Final = b"version"
+NEXT_SPACE_KEY: Final = b"next"
+
+DATABASE_PREFIX: Final = b"d"
+TABLE_PREFIX: Final = b"t"
+COUNTS_PREFIX: Final = b"n"
+WATERMARK_PREFIX: Final = b"w"
+DEAD_PREFIX: Final = b"x"
+
+SpaceKind: TypeAlias = Literal["map", "multimap"]
+KIND_BYTES: Final[dict[SpaceKind, bytes]] = {"map": b"m", "multimap": b"u"}
+KINDS: Final[dict[bytes, SpaceKind]] = {code: kind for kind, code in KIND_BYTES.items()}
+
+_u32 = Struct(">I")
+_u64 = Struct(">Q")
+_entry = Struct(">IQ")
+
+
+def pack_u32(number: int) -> bytes:
+    """An unsigned integer of 32 bits."""
+    return _u32.pack(number)
+
+
+def unpack_u32(data: bytes) -> int:
+    """The integer that `pack_u32` wrote; CorruptStoreError where it is none."""
+    if len(data) != 4:
+        raise CorruptStoreError(f"Expected 4 bytes in the catalog but found {data[:40].hex()}.")
+    return int(_u32.unpack(data)[0])
+
+
+def pack_u64(number: int) -> bytes:
+    """An unsigned integer of 64 bits."""
+    return _u64.pack(number)
+
+
+def unpack_u64(data: bytes) -> int:
+    """The integer that `pack_u64` wrote; CorruptStoreError where it is none."""
+    if len(data) != 8:
+        raise CorruptStoreError(f"Expected 8 bytes in the catalog but found {data[:40].hex()}.")
+    return int(_u64.unpack(data)[0])
+
+
+def counts_key(table_space: int) -> bytes:
+    """The key of a table's counts."""
+    return COUNTS_PREFIX + _u32.pack(table_space)
+
+
+def watermark_key(index_space: int) -> bytes:
+    """The key of an index's watermark."""
+    return WATERMARK_PREFIX + _u32.pack(index_space)
+
+
+def dead_key(space: int) -> bytes:
+    """The key of the note that a space is dead."""
+    return DEAD_PREFIX + _u32.pack(space)
+
+
+def pack_counts(documents: int, entries: Mapping[int, int]) -> bytes:
+    """The counts of a table: its documents, and the entries of each index by the index's space."""
+    return _u64.pack(documents) + b"".join([_entry.pack(space, entries[space]) for space in sorted(entries)])
+
+
+def unpack_counts(data: bytes | None) -> tuple[int, dict[int, int]]:
+    """What `pack_counts` wrote; of a table without the record, nothing."""
+    if data is None:
+        return 0, {}
+    if len(data) < 8 or (len(data) - 8) % _entry.size:
+        raise CorruptStoreError(f"Expected the counts of a table but found {data[:40].hex()}.")
+    return int(_u64.unpack_from(data)[0]), dict(_entry.iter_unpack(data[8:]))

@@ -1,0 +1,200 @@
+"""`Transaction`: a transaction of the engine with what the upper layers know of it: the catalog, and counts to come.
+
+A write transaction collects changes of the catalog (assign to `catalog`) and of counts (`add_counts`), and `flush`
+writes them into the engine's transaction, which `commit` does first. Everything else is written at once.
+
+**Savepoints.** Inside `with transaction.savepoint():` the engine's transaction is a nested one, and `engine` changes at
+both ends; left with an error, the catalog and the counts are again what they were.
+
+**Scans.** The transaction of a `Run` may be replaced between two rows, and so may `engine` by a savepoint. So a scan
+compares `run.transaction.engine` with the one it began with after each row that it gave, and goes on in the new one
+after the last key it has read.
+
+A transaction belongs to the thread that began it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Protocol, Self, cast
+
+from docstore import faults
+from docstore.catalog import Catalog, TableDefinition
+from docstore.catalog_records import save
+from docstore.errors import ReadOnlyError
+from docstore.layout import counts_key, pack_counts, unpack_counts, watermark_key
+from docstore.storage.engine import CATALOG_SPACE, ReadTransaction, WriteTransaction
+from query.runtime import Table
+
+
+class Schema:
+    """One catalog and the tables made of it so far."""
+
+    __slots__ = ("_make_table", "catalog", "tables")
+
+    def __init__(self, catalog: Catalog, make_table: Callable[[TableDefinition], Table]) -> None:
+        self.catalog = catalog
+        self.tables: dict[str, dict[str, Table]] = {}
+        self._make_table = make_table
+
+    def table(self, database: str, name: str) -> Table:
+        """A table by name; ReqlOpFailedError where there is none."""
+        try:
+            return self.tables[database][name]
+        except KeyError:
+            table = self._make_table(self.catalog.table(database, name))
+            self.tables.setdefault(database, {})[name] = table
+            return table
+
+    def changed(self, catalog: Catalog) -> Schema:
+        """The same for another catalog."""
+        return Schema(catalog, self._make_table)
+
+
+class Observer(Protocol):
+    """Who wants to know of commits: the store, which wakes its background worker."""
+
+    def committed(self, schema: Schema, *, catalog_changed: bool) -> None:
+        """Called after a commit."""
+
+
+class Transaction:
+    """One snapshot, or the one writer, for the upper layers. A context manager, as those of the engine are."""
+
+    __slots__ = ("_base", "_deltas", "_observer", "engine", "schema", "writable")
+
+    def __init__(
+        self, engine: ReadTransaction, schema: Schema, observer: Observer | None = None, *, writable: bool = False
+    ) -> None:
+        self.engine = engine
+        self.schema = schema
+        self.writable = writable
+        self._base = schema
+        self._observer = observer
+        self._deltas: dict[int, tuple[int, dict[int, int]]] = {}
+
+    @property
+    def closed(self) -> bool:
+        """Whether it has ended."""
+        return self.engine.closed
+
+    @property
+    def writer(self) -> WriteTransaction:
+        """The engine's transaction, for writing; ReadOnlyError in a snapshot."""
+        if not self.writable:
+            raise ReadOnlyError("Cannot write in a snapshot, which is for reading only.")
+        return cast(WriteTransaction, self.engine)
+
+    # The catalog
+
+    @property
+    def catalog(self) -> Catalog:
+        """The catalog as this transaction sees it, its own changes included."""
+        return self.schema.catalog
+
+    @catalog.setter
+    def catalog(self, catalog: Catalog) -> None:
+        if not self.writable:
+            raise ReadOnlyError("Cannot change databases, tables or indexes in a snapshot, which is for reading only.")
+        if catalog is not self.schema.catalog:
+            self.schema = self.schema.changed(catalog)
+
+    # Counts
+
+    def counts(self, table: TableDefinition) -> tuple[int, dict[int, int]]:
+        """How many documents a table has, and how many entries each index, by the index's space."""
+        documents, entries = unpack_counts(self.engine.get(CATALOG_SPACE, counts_key(table.space)))
+        if table.space in self._deltas:
+            more_documents, more_entries = self._deltas[table.space]
+            documents += more_documents
+            for space, more in more_entries.items():
+                entries[space] = entries.get(space, 0) + more
+        return documents, {index.space: entries.get(index.space, 0) for index in table.indexes.values()}
+
+    def add_counts(self, table_space: int, documents: int, entries: Mapping[int, int]) -> None:
+        """Note that a table has so many more (or, below 0, fewer) documents and index entries."""
+        old_documents, old_entries = self._deltas.get(table_space, (0, {}))
+        total = dict(old_entries)
+        for space, more in entries.items():
+            total[space] = total.get(space, 0) + more
+        self._deltas[table_space] = (old_documents + documents, total)
+
+    # Its end
+
+    def flush(self) -> None:
+        """Write the changes of catalog and counts that are still only noted."""
+        before, after = self._base.catalog, self.schema.catalog
+        if after is not before:
+            self._flush_catalog(before, after)
+        if self._deltas:
+            self._flush_counts()
+
+    def commit(self) -> None:
+        """Make everything visible, and durable."""
+        changed = self.schema is not self._base
+        self.flush()
+        faults.reach("before_commit")
+        self.writer.commit()
+        faults.reach("after_commit")
+        if self._observer is not None:
+            self._observer.committed(self.schema, catalog_changed=changed)
+
+    def abort(self) -> None:
+        """End it; what it wrote is gone. Ending an ended transaction does nothing."""
+        self.engine.abort()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None and self.writable and not self.closed:
+            self.commit()
+        else:
+            self.abort()
+
+    @contextmanager
+    def savepoint(self) -> Iterator[Self]:
+        """A part that can fail alone: left with an error, what it wrote is gone, and the transaction goes on."""
+        outer, schema, deltas = self.writer, self.schema, dict(self._deltas)
+        inner = self.engine = outer.savepoint()
+        try:
+            yield self
+            inner.commit()
+        except BaseException:
+            inner.abort()
+            self.schema, self._deltas = schema, deltas
+            raise
+        finally:
+            self.engine = outer
+
+    # Parts
+
+    def _flush_catalog(self, before: Catalog, after: Catalog) -> None:
+        writer, version = self.writer, before.version + 1
+        save(writer, before, after, version)
+        for space in after.dead.keys() - before.dead.keys():
+            self._deltas.pop(space, None)
+            writer.delete(CATALOG_SPACE, counts_key(space))
+            writer.delete(CATALOG_SPACE, watermark_key(space))
+        tables = {table.space: table for table in before.tables()}
+        for table in after.tables():
+            old = tables.get(table.space)
+            if old is not None and old.indexes.keys() != table.indexes.keys():
+                self.add_counts(table.space, 0, {})  # writes the record anew, without what was dropped
+        self.schema = self._base = self.schema.changed(after.committed(version))
+
+    def _flush_counts(self) -> None:
+        writer = self.writer
+        known = {index.space for table in self.catalog.tables() for index in table.indexes.values()}
+        for table_space, (more_documents, more_entries) in self._deltas.items():
+            key = counts_key(table_space)
+            documents, entries = unpack_counts(writer.get(CATALOG_SPACE, key))
+            for space, more in more_entries.items():
+                entries[space] = entries.get(space, 0) + more
+            kept = {space: number for space, number in entries.items() if space in known}
+            writer.put(CATALOG_SPACE, key, pack_counts(documents + more_documents, kept))
+        self._deltas = {}
