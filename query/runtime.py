@@ -73,6 +73,17 @@ class Index(Protocol):
     def geo(self) -> bool:
         """Whether its keys are shapes on the earth."""
 
+    @property
+    def compound(self) -> bool:
+        """Whether its keys are arrays of several parts."""
+
+    @property
+    def paths(self) -> tuple[tuple[str, ...], ...] | None:
+        """The field that it is on, as a path of names; for a compound one a path for each part.
+
+        None where a part is not simply a field of the document, nested or not.
+        """
+
     def get_all(self, run: Run, keys: Sequence[Value], fields: Fields, keep: Keep | None) -> Iterator[Document]:
         """The documents of each key, key by key as given, a key given twice twice."""
 
@@ -83,6 +94,9 @@ class Index(Protocol):
 
     def count(self, run: Run, keys: Sequence[Value]) -> int:
         """How many documents `get_all` would give, without reading them."""
+
+    def count_between(self, run: Run, bounds: Range, most: int) -> int:
+        """How many entries a range has, counted up to `most`."""
 
     def keys(self, run: Run, bounds: Range, *, reverse: bool = False) -> Iterator[Value]:
         """The distinct keys of a range in order, read from the index alone where it carries them exactly."""
@@ -125,6 +139,9 @@ class Table(Protocol):
         ReqlOpFailedError where there is none, or where it is not ready.
         """
 
+    def ordered_indexes(self, run: Run) -> Sequence[Index]:
+        """The ordered secondary indexes that are ready, by name."""
+
     def check_key(self, document: Document) -> None:
         """ReqlQueryLogicError where the document's primary key is missing, of a type that cannot be one, or too long."""
 
@@ -149,6 +166,9 @@ class Store(Protocol):
 
     def table(self, run: Run, database: str | None, name: str) -> Table:
         """A table; of the connection's default database where none is named. ReqlOpFailedError where there is none."""
+
+    def find_table(self, run: Run, database: str | None, name: str) -> Table | None:
+        """As `table`, but None where there is none."""
 
     def check_database(self, run: Run, name: str) -> None:
         """ReqlOpFailedError where there is no such database."""

@@ -1,0 +1,35 @@
+# `make demo` runs the main job, `make test` the tests; each makes the virtual environment by itself.
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test test-all lint bench stub clean
+
+.venv/.made: pyproject.toml
+	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'docstore needs Python 3.11 or later')"
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev,bench]"
+	@touch $@
+
+demo: .venv/.made
+	$(BIN)/docstore demo
+
+test: .venv/.made
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+test-all: .venv/.made
+	$(BIN)/python -m pytest -n 2 --dist worksteal --slow
+
+lint: .venv/.made
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: .venv/.made
+	$(BIN)/python -m benchmarks
+
+stub: .venv/.made
+	$(BIN)/python -m query.stub
+
+clean:
+	rm -rf .venv build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

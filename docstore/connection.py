@@ -1,0 +1,394 @@
+"""`connect`, and what is done with a connection: run queries, open transactions and snapshots.
+
+Threads: a connection may be shared by any number of threads. The transaction that a query joins is the innermost one that
+this thread *and* this asyncio task opened with `with db.transaction()` or `with db.snapshot()`; others see only what is
+committed.
+
+How a query is run:
+
+1. its plan is looked up by shape, default database and catalog version, or made (`query.planner`);
+2. a query that only reads runs in a snapshot of its own, or in the transaction it joins;
+3. a write that computes all its changes before it writes the first (one document, or a few given as constants) is handed
+   to the `WriteQueue`, where those of several threads share a commit; every other write has the write lock, and a
+   transaction, to itself, so that it can be undone alone.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Final, Self, TypeAlias
+
+from query.locate import explain_error
+from query.printer import print_query
+
+from docstore.cursor import Cursor
+from docstore.errors import ClosedError, ReadOnlyError, TransactionClosedError, TransactionError
+from docstore.explain import explain
+from docstore.options import checked_options
+from docstore.results import converted, presented
+from docstore.store import OpenStore, open_store
+from docstore.transaction import Transaction
+from query.builder import set_repl
+from query.errors import ReqlError
+from query.planner import Plan, make_plan
+from query.registry import BY_KIND
+from query.runtime import Run, Stream, collect
+from query.term import Argument, Source, Term, walk
+
+__all__ = ["Connection", "connect"]
+
+MAX_PLANS: Final = 2_000
+"""Compiled queries that a connection keeps: some 10 KB each."""
+
+_scopes: ContextVar[tuple[_Scope, ...]] = ContextVar("docstore_scopes", default=())
+
+
+def connect(
+    path: str | None = None,
+    *,
+    db: str = "test",
+    create: bool = True,
+    read_only: bool = False,
+    busy_timeout: float = 30.0,
+    on_error: str = "count",
+    durability: str = "hard",
+) -> Connection:
+    """Open a store, or make one.
+
+    - `path`: the store's file; a second file with `-lock` at its end stands beside it. None: a store in memory, gone when
+      its connection is closed. A path already open in this process is shared.
+    - `db`: the database of `r.table(name)`; see `Connection.use`.
+    - `create=False`: a store that does not exist is a NotAStoreError.
+    - `read_only=True`: writes are a ReadOnlyError; the store must exist.
+    - `busy_timeout`: seconds that a write waits for another thread or process before it is a BusyError.
+    - `on_error="raise"`: an error of a single document in a write is raised, and undoes the query, instead of being
+      counted in its summary.
+    - `durability`: `"hard"` or `"soft"`, for writes that do not say.
+
+    >>> with connect() as db:
+    ...     r.expr("hello").upcase().run(db)
+    'HELLO'
+    """
+    options = checked_options({"db": db, "on_error": on_error, "durability": durability})
+    store = open_store(path, create=create, read_only=read_only, busy_timeout=busy_timeout)
+    return Connection(store, options, busy_timeout=busy_timeout, read_only=read_only)
+
+
+@dataclass(slots=True)
+class _Scope:
+    """An open `transaction()` or `snapshot()` of one thread and task."""
+
+    connection: Connection
+    transaction: Transaction
+    writable: bool
+    thread: int
+    task: object
+
+    @property
+    def is_ours(self) -> bool:
+        return self.thread == threading.get_ident() and self.task is _current_task()
+
+
+def _current_task() -> object:
+    asyncio = sys.modules.get("asyncio")
+    if asyncio is None:
+        return None
+    try:
+        return asyncio.current_task()
+    except RuntimeError:
+        return None
+
+
+@dataclass(slots=True)
+class _CachedPlan:
+    """How queries of one shape are conducted, and the plan for the catalog that was seen last."""
+
+    writes: bool
+    computes_first: bool
+    consumes: bool
+    plan: Plan | None = None
+    catalog_version: int = -1
+
+    def plan_for(self, argument: Term, run: Run) -> Plan:
+        """The plan for the catalog that a run sees."""
+        version = run.transaction.catalog.version
+        plan = self.plan
+        if plan is None or self.catalog_version != version:
+            plan = make_plan(argument, run)
+            self.plan, self.catalog_version = plan, version
+        return plan
+
+
+class Connection:
+    """An open store. Made by `docstore.connect`; a context manager; usable by any number of threads."""
+
+    def __init__(self, store: OpenStore, defaults: Mapping[str, Any], *, busy_timeout: float, read_only: bool) -> None:
+        self._store = store
+        self._defaults = dict(defaults)
+        self._busy_timeout = busy_timeout
+        self._read_only = read_only
+        self._plans: dict[Any, _CachedPlan] = {}
+        self._closed = False
+
+    # The life of a connection
+
+    @property
+    def path(self) -> str | None:
+        """The store's file; None for a store in memory."""
+        return self._store.path
+
+    @property
+    def store(self) -> OpenStore:
+        """The store behind the connection, for tools such as `check_store`."""
+        self._check_open()
+        return self._store
+
+    def use(self, db: str) -> None:
+        """Make `db` the database of `r.table(name)`. It need not exist yet."""
+        self._defaults["db"] = checked_options({"db": db})["db"]
+        self._plans = {}
+
+    def repl(self) -> Self:
+        """Let `.run()` without an argument run on this connection, in this thread."""
+        set_repl(self)
+        return self
+
+    def close(self) -> None:
+        """Give the store back; its last connection in this process closes it. Closing twice does nothing."""
+        if not self._closed:
+            self._closed = True
+            self._store.close()
+
+    def __enter__(self) -> Self:
+        self._check_open()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        state = " (closed)" if self._closed else " (read only)" if self._read_only else ""
+        return f"<docstore.Connection to {self.path or 'a store in memory'}, database {self._defaults['db']!r}{state}>"
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ClosedError(f"The connection to {self.path or 'the store in memory'} is closed.")
+
+    # Transactions
+
+    @contextmanager
+    def transaction(self, *, timeout: float | None = None) -> Generator[Connection]:
+        """All queries of the block, on any tables, as one: done whole at its end, or not at all if it raises.
+
+        Takes the write lock at once, waiting for at most `timeout` seconds (the connection's `busy_timeout`), and sees
+        its own writes. Inside another `transaction()` of the same connection it is a savepoint.
+
+        >>> with db.transaction():
+        ...     _ = r.table("posts").get(1).update({"likes": 1}).run(db)
+        ...     _ = r.table("posts").get(2).delete().run(db)
+        """
+        self._check_open()
+        outer = self._scope()
+        if outer is not None:
+            if not outer.writable:
+                raise TransactionError("A transaction cannot begin inside a snapshot, which is for reading only.")
+            with outer.transaction.savepoint():
+                yield self
+            return
+        self._check_writable()
+        transaction = self._store.begin_write(self._busy_timeout if timeout is None else timeout)
+        with self._joined(transaction, writable=True):
+            try:
+                yield self
+            except BaseException:
+                transaction.abort()
+                raise
+            transaction.commit()
+
+    @contextmanager
+    def snapshot(self) -> Generator[Connection]:
+        """All queries of the block read the same state of the store, whatever others commit meanwhile; never waits.
+
+        Inside a `transaction()` of the same connection, the block reads that transaction. A long snapshot keeps the
+        file from reusing the space of what is overwritten.
+
+        >>> with db.snapshot():
+        ...     posts, authors = r.table("posts").count().run(db), r.table("posts")["author"].distinct().run(db)
+        """
+        self._check_open()
+        outer = self._scope()
+        transaction = self._store.begin_read() if outer is None else outer.transaction
+        try:
+            with self._joined(transaction, writable=False):
+                yield self
+        finally:
+            if outer is None:
+                transaction.abort()
+
+    @contextmanager
+    def _joined(self, transaction: Transaction, *, writable: bool) -> Iterator[None]:
+        scope = _Scope(self, transaction, writable, threading.get_ident(), _current_task())
+        token = _scopes.set((*_scopes.get(), scope))
+        try:
+            yield
+        finally:
+            _scopes.reset(token)
+
+    def _scope(self) -> _Scope | None:
+        for scope in reversed(_scopes.get()):
+            if scope.connection is self and scope.is_ours:
+                return scope
+        return None
+
+    def _check_writable(self) -> None:
+        if self._read_only:
+            raise ReadOnlyError("The store was opened with read_only=True, and this would write to it.")
+
+    # Running queries
+
+    def run_query(self, argument: Argument, options: dict[str, Any]) -> Any:
+        """Run a query; `Query.run` calls this. See there."""
+        self._check_open()
+        merged: Mapping[str, Any] = {**self._defaults, **checked_options(options)} if options else self._defaults
+        if type(argument) is not Term:
+            return presented(argument, merged)
+        cached = self._cached(argument, merged)
+        scope = self._scope() if _scopes.get() else None
+        try:
+            if cached.writes:
+                return self._write(argument, cached, merged, scope)
+            return self._read(argument, cached, merged, scope)
+        except ReqlError as error:
+            explain_error(error, argument, cached.plan)
+            raise
+
+    def explain_query(self, argument: Argument, options: dict[str, Any], run: bool) -> Any:
+        """How a query is run; `Query.explain` calls this. See there."""
+        self._check_open()
+        merged = {**self._defaults, **checked_options(options)}
+        return explain(self._store, argument, merged, run=run)
+
+    def _cached(self, argument: Term, options: Mapping[str, Any]) -> _CachedPlan:
+        key = argument.shape if options is self._defaults else (argument.shape, options["db"])
+        cached = self._plans.get(key)
+        if cached is None:
+            if len(self._plans) >= MAX_PLANS:
+                self._plans.clear()
+            cached = self._plans[key] = _CachedPlan(*_conduct(argument))
+        return cached
+
+    def _read(self, argument: Term, cached: _CachedPlan, options: Mapping[str, Any], scope: _Scope | None) -> Any:
+        if scope is not None:
+            run = _new_run(self._store, scope.transaction, options)
+            found = cached.plan_for(argument, run).execute(run, argument.constants)
+            return self._result(found, run, argument, _joined_session(scope))
+        run = _new_run(self._store, self._store.begin_read(), options)
+        session = _own_session(self, run)
+        try:
+            found = cached.plan_for(argument, run).execute(run, argument.constants)
+            return self._result(found, run, argument, session)
+        finally:
+            run.transaction.abort()
+
+    def _result(self, found: Any, run: Run, argument: Term, session: Session) -> Any:
+        if type(found) is not Stream:
+            return presented(found, run.options)
+        raw = "time_format" in run.options or "binary_format" in run.options
+        cursor = Cursor(
+            found.rows(),
+            session,
+            (lambda row: converted(row, run.options)) if raw else None,
+            lambda: print_query(argument),
+        )
+        cursor.fill()
+        return presented(list(cursor), run.options) if found.type_name == "SELECTION<ARRAY>" else cursor
+
+    def _write(self, argument: Term, cached: _CachedPlan, options: Mapping[str, Any], scope: _Scope | None) -> Any:
+        self._check_writable()
+
+        def execute(transaction: Transaction) -> Any:
+            run = _new_run(self._store, transaction, options)
+            found = cached.plan_for(argument, run).execute(run, argument.constants)
+            return presented(collect(run, found) if type(found) is Stream else found, options)
+
+        if scope is not None:
+            if not scope.writable:
+                raise ReadOnlyError("A snapshot is for reading only, and this query writes.")
+            if cached.computes_first:
+                return execute(scope.transaction)
+            with scope.transaction.savepoint():
+                return execute(scope.transaction)
+        if cached.computes_first and options["on_error"] != "raise":
+            return self._store.write_grouped(execute, self._busy_timeout)
+        return self._store.write_alone(execute, self._busy_timeout, repeatable=not cached.consumes)
+
+
+Session: TypeAlias = Callable[[], AbstractContextManager[None]]
+
+
+def _own_session(connection: Connection, run: Run) -> Session:
+    """What a cursor outside a transaction reads a batch in: the snapshot at hand, or a new one, ended afterwards."""
+
+    @contextmanager
+    def session() -> Iterator[None]:
+        connection._check_open()
+        if run.transaction.closed:
+            run.transaction = connection._store.begin_read()
+        try:
+            yield
+        finally:
+            run.transaction.abort()
+
+    return session
+
+
+def _joined_session(scope: _Scope) -> Session:
+    """What a cursor inside a transaction reads a batch in: that transaction, as long as it is open."""
+
+    @contextmanager
+    def session() -> Iterator[None]:
+        if scope.transaction.closed:
+            raise TransactionClosedError(
+                "The cursor belongs to a transaction or snapshot that has ended. Read it inside the `with` block."
+            )
+        yield
+
+    return session
+
+
+def _new_run(store: OpenStore, transaction: Transaction, options: Mapping[str, Any]) -> Run:
+    run = Run(store, transaction)
+    run.options = options
+    if "array_limit" in options:
+        run.array_limit = options["array_limit"]
+    return run
+
+
+_FEW_DOCUMENTS: Final = 1_000
+"""Constants of one insert that are certainly written in one go."""
+
+
+def _conduct(argument: Term) -> tuple[bool, bool, bool]:
+    """Whether a query writes; whether it computes all its changes before it writes; whether it consumes an iterable."""
+    writes = any(declaration.writes for node in walk(argument) if (declaration := BY_KIND.get(node.kind)) is not None)
+    consumes = any(type(constant) is Source for constant in argument.constants)
+    return writes, writes and not consumes and _computes_first(argument), consumes
+
+
+def _computes_first(argument: Term) -> bool:
+    if argument.kind.name == "insert":
+        documents = argument.args[1]
+        few = type(documents) is dict or (type(documents) is list and len(documents) <= _FEW_DOCUMENTS)
+        return few and type(argument.options.get("conflict")) is not Term
+    if argument.kind.name in ("update", "replace", "delete"):
+        target = argument.args[0]
+        return type(target) is Term and target.kind.name == "get"
+    return False

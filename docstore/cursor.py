@@ -1,0 +1,127 @@
+"""Cursors: the rows of a stream, read in batches.
+
+Outside a transaction a cursor holds no snapshot while its user thinks, since an old snapshot keeps the file from reusing
+its pages: each batch of up to 1,000 rows is read in a snapshot of its own, and the scan goes on after the last key of the
+one before. So a result of up to 1,000 rows is one snapshot. Inside `db.transaction()` or `db.snapshot()` the cursor reads
+in that transaction, and raises once it has ended.
+
+A batch also ends at 16 MB of documents, so that memory stays bounded however large they are.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from types import TracebackType
+from typing import Any, Final, Self
+
+import msgspec
+
+from docstore.errors import ClosedError
+from query.errors import ReqlCursorEmpty, ReqlError
+from query.values import Value
+
+__all__ = ["Cursor"]
+
+BATCH_ROWS: Final = 1_000
+BATCH_BYTES: Final = 16 * 2**20
+SAMPLE_EVERY: Final = 16
+"""Rows between two that are measured, while they are small: measuring each would cost as much as reading it."""
+
+_measure: Final = msgspec.msgpack.Encoder(enc_hook=str)
+
+
+class Cursor:
+    """The rows of a stream, one after the other; iterate over it, or call `next`.
+
+    >>> with r.table("posts").run(db) as cursor:
+    ...     ids = [post["id"] for post in cursor]
+    >>> ids
+    [1, 2, 3]
+    """
+
+    __slots__ = ("_closed", "_convert", "_error", "_exhausted", "_rows", "_session", "_stream", "_text")
+
+    def __init__(
+        self,
+        stream: Iterator[Value],
+        session: Callable[[], Any],
+        convert: Callable[[Value], Any] | None,
+        text: Callable[[], str],
+    ) -> None:
+        """`session()` is a context manager in which the stream may be read."""
+        self._stream = stream
+        self._session = session
+        self._convert = convert
+        self._text = text
+        self._rows: deque[Value] = deque()
+        self._exhausted = False
+        self._closed = False
+        self._error: ReqlError | None = None
+
+    def fill(self) -> None:
+        """Read the next batch."""
+        rows, left = self._rows, BATCH_BYTES
+        until_sample = 0
+        try:
+            with self._session():
+                for count, row in enumerate(self._stream, 1):
+                    rows.append(row)
+                    if until_sample == 0:
+                        size = len(_measure.encode(row))
+                        until_sample = SAMPLE_EVERY if size < BATCH_BYTES // 4096 else 1
+                        left -= size * until_sample
+                    until_sample -= 1
+                    if count >= BATCH_ROWS or left <= 0:
+                        return
+                self._exhausted = True
+        except ReqlError as error:
+            if not rows:
+                self._exhausted = True
+                raise
+            self._error, self._exhausted = error, True
+
+    def next(self, wait: bool | float = True) -> Any:
+        """The next row; ReqlCursorEmpty, which is also a StopIteration, after the last one.
+
+        `wait` is accepted for programs written for RethinkDB: rows of a store in this process are always there.
+        """
+        return self.__next__()
+
+    def __next__(self) -> Any:
+        rows = self._rows
+        if not rows:
+            if self._closed:
+                raise ClosedError("The cursor is closed.")
+            if self._error is not None:
+                error, self._error = self._error, None
+                raise error
+            if not self._exhausted:
+                self.fill()
+            if not rows:
+                raise ReqlCursorEmpty
+        row = rows.popleft()
+        return row if self._convert is None else self._convert(row)
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def close(self) -> None:
+        """Give up what has not been read. Closing twice does nothing."""
+        self._closed = self._exhausted = True
+        self._rows.clear()
+        close = getattr(self._stream, "close", None)
+        if close is not None:
+            close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        state = "closed" if self._closed else "streaming" if not self._exhausted else "done streaming"
+        return f"<docstore.Cursor of {self._text()} ({state}, {len(self._rows)} rows at hand)>"
