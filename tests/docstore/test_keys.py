@@ -246,4 +246,5 @@ def test_a_range_without_limits_is_the_whole_space() -> None:
 
 def test_a_range_from_maxval_is_empty() -> None:
     some = key_range(MAXVAL, MAXVAL, "open", "closed")
-    assert not any(some.holds(encode_key(value)) for value in ([], "\U0010ffff", {}, POINT))
+    values: list[Value] = [[], "\U0010ffff", {}, POINT]
+    assert not any(some.holds(encode_key(value)) for value in values)
