@@ -29,13 +29,13 @@ from query.printer import print_query
 
 from docstore.cursor import Cursor
 from docstore.errors import ClosedError, ReadOnlyError, TransactionClosedError, TransactionError
-from docstore.explain import explain
 from docstore.options import checked_options
 from docstore.results import converted, presented
 from docstore.store import OpenStore, open_store
 from docstore.transaction import Transaction
 from query.builder import set_repl
 from query.errors import ReqlError
+from query.explain import Explanation, explain
 from query.planner import Plan, make_plan
 from query.registry import BY_KIND
 from query.runtime import Run, Stream, collect
@@ -274,7 +274,25 @@ class Connection:
         """How a query is run; `Query.explain` calls this. See there."""
         self._check_open()
         merged = {**self._defaults, **checked_options(options)}
-        return explain(self._store, argument, merged, run=run)
+        scope = self._scope()
+
+        def execute(transaction: Transaction) -> Explanation:
+            return explain(argument, _new_run(self._store, transaction, merged), execute=run)
+
+        try:
+            if run and type(argument) is Term and _conduct(argument)[0]:
+                self._check_writable()
+                if scope is None:
+                    return self._store.write_alone(execute, self._busy_timeout)
+                with scope.transaction.savepoint():
+                    return execute(scope.transaction)
+            if scope is not None:
+                return execute(scope.transaction)
+            with self._store.begin_read() as transaction:
+                return execute(transaction)
+        except ReqlError as error:
+            explain_error(error, argument, None)
+            raise
 
     def _cached(self, argument: Term, options: Mapping[str, Any]) -> _CachedPlan:
         key = argument.shape if options is self._defaults else (argument.shape, options["db"])

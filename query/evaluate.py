@@ -26,8 +26,10 @@ An error remembers the innermost term that raised it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from operator import itemgetter
+from time import perf_counter
 from typing import Any, Final, NamedTuple, TypeAlias, get_origin
 
 from query.analysis import fields_of
@@ -51,7 +53,20 @@ from query.values import VALUE_TYPES, Bound, Value
 
 Env: TypeAlias = list[Any]
 Closure: TypeAlias = Callable[[Env], Any]
-KeepMaker: TypeAlias = Callable[[Env], Keep] | None
+
+
+@dataclass(frozen=True, slots=True)
+class MakeKeep:
+    """What makes the `Keep` of a scan within one execution, and the fields that its test looks at."""
+
+    fields: Fields
+    make: Callable[[Env], Keep]
+
+    def __call__(self, env: Env) -> Keep:
+        return self.make(env)
+
+
+KeepMaker: TypeAlias = MakeKeep | None
 
 SLOT: Final = Kind("slot", -2, structural=True)
 """A place of the environment, for terms that the compiler makes: its argument is the place."""
@@ -65,6 +80,68 @@ class Transform(NamedTuple):
     need: Fields
     make: Callable[[Env, Iterator[Value]], Iterator[Value]]
     selects: bool = False
+
+
+class Note(NamedTuple):
+    """What a scan was compiled for: the fields that are needed, and those that its test looks at."""
+
+    need: Fields
+    tested: bool
+    tests: Fields
+
+
+class Seen:
+    """What was seen of one part of a query while it ran; the seconds are its own and those of what it reads from."""
+
+    __slots__ = ("rows", "seconds", "tested")
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self.tested = 0
+        self.seconds = 0.0
+
+
+class Profile:
+    """What was seen of each part, by the identity of its term."""
+
+    def __init__(self) -> None:
+        self.parts: dict[int, Seen] = {}
+
+    def watch(self, node: Term, rows: Closure) -> Closure:
+        """The rows of a part, counted and timed."""
+        seen = self.parts.setdefault(id(node), Seen())
+
+        def watched(env: Env) -> Iterator[Value]:
+            started = perf_counter()
+            found = rows(env)
+            seen.seconds += perf_counter() - started
+            while True:
+                started = perf_counter()
+                try:
+                    row = next(found)
+                except StopIteration:
+                    return
+                finally:
+                    seen.seconds += perf_counter() - started
+                seen.rows += 1
+                yield row
+
+        return watched
+
+    def watch_keep(self, node: Term, keep: MakeKeep) -> MakeKeep:
+        """The test of a scan, its calls counted."""
+        seen = self.parts.setdefault(id(node), Seen())
+
+        def make(env: Env) -> Keep:
+            fields, test = keep(env)
+
+            def counted(row: Value) -> bool:
+                seen.tested += 1
+                return test(row)
+
+            return Keep(fields, counted)
+
+        return MakeKeep(keep.fields, make)
 
 
 class CompiledFunction(NamedTuple):
@@ -100,8 +177,10 @@ class CompiledFunction(NamedTuple):
 class Compiler:
     """Compiles one query. Holds the scope: which slot each variable has, and which slots hold plain values."""
 
-    def __init__(self, first_slot: int) -> None:
+    def __init__(self, first_slot: int, profile: Profile | None = None) -> None:
         self.next_slot = first_slot
+        self.profile = profile
+        self.notes: dict[int, Note] = {}
         self.scope: dict[int, int] = {}
         self.value_slots: set[int] = set()
         self.row_slot = -1
@@ -156,6 +235,16 @@ class Compiler:
 
         `keep` makes a test that rows have to pass; it is handed down to the scan, which applies it before it decodes.
         """
+        if self.profile is None or type(node) is not Term:
+            return self._rows(node, need, keep)
+        keep = None if keep is None else self.profile.watch_keep(node, keep)
+        return self.profile.watch(node, self._rows(node, need, keep))
+
+    def note(self, node: Term, need: Fields, keep: KeepMaker) -> None:
+        """Remember what a scan is compiled for, for `explain`."""
+        self.notes[id(node)] = Note(need, keep is not None, None if keep is None else keep.fields)
+
+    def _rows(self, node: Argument, need: Fields, keep: KeepMaker) -> Closure:
         if type(node) is Term:
             declaration = BY_KIND.get(node.kind)
             if declaration is not None and not self._is_special(node):

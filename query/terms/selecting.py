@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from query.errors import ReqlError, ReqlNonExistenceError, ReqlQueryLogicError
-from query.evaluate import Closure, Compiler, Env, KeepMaker, Transform, located
+from query.evaluate import Closure, Compiler, Env, KeepMaker, MakeKeep, Transform, located
 from query.registry import term
 from query.runtime import (
     Database,
@@ -79,6 +79,7 @@ def _(compiler: Compiler, node: Term) -> Closure:
 @table.compiles_rows
 def _(compiler: Compiler, node: Term, need: Fields, keep: KeepMaker) -> Closure:
     find = table_of(compiler, node)
+    compiler.note(node, need, keep)
     return lambda env: find(env).scan(env[0], need, keep(env) if keep else None)
 
 
@@ -187,6 +188,7 @@ def _(compiler: Compiler, node: Term) -> Closure:
 def _(compiler: Compiler, node: Term, need: Fields, keep: KeepMaker) -> Closure:
     find = index_of(compiler, node, node.args[0])
     keys = [compiler.value(arg) for arg in node.args[1:]]
+    compiler.note(node, need, keep)
 
     def rows(env: Env) -> Iterator[Document]:
         _, index = find(env)
@@ -246,6 +248,7 @@ def _(compiler: Compiler, node: Term) -> Closure:
 @between.compiles_rows
 def _(compiler: Compiler, node: Term, need: Fields, keep: KeepMaker) -> Closure:
     find, bounds = index_of(compiler, node, node.args[0]), range_of(compiler, node)
+    compiler.note(node, need, keep)
 
     def rows(env: Env) -> Iterator[Document]:
         _, index = find(env)
@@ -357,9 +360,10 @@ def _(compiler: Compiler, node: Term, need: Fields, keep: KeepMaker) -> Closure:
     def both(env: Env) -> Keep:
         test = predicate(env)
         if keep is None:
-            return Keep(fields, test)
+            return Keep(union, test)
         above = keep(env)
-        union = None if fields is None or above.fields is None else fields | above.fields
         return Keep(union, lambda row: test(row) and above.test(row))
 
-    return compiler.rows(node.args[0], need, both)
+    above_fields = frozenset() if keep is None else keep.fields
+    union = None if fields is None or above_fields is None else fields | above_fields
+    return compiler.rows(node.args[0], need, MakeKeep(union, both))
