@@ -1,0 +1,209 @@
+"""`query.explain(db)`: how a query is run, as a tree that one can read.
+
+    count
+    └─ filter(r.row["size"] > 1000)        tested inside the scan
+       └─ index `section` of test.packages, key "sound"
+            rows: 1,204, counted
+            decodes: size
+            chosen: the fewest rows
+            lost: section_size (1,204 rows, against 1,204)
+
+Each line is a part of the query after planning, its sources at the leaves. With `run=True` the query is run, writes
+included, and each part tells the rows that it gave, the rows that it tested and the milliseconds that passed in it and
+below it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Any, Final
+
+from query.evaluate import Compiler, Profile
+from query.planner import Plan, make_plan
+from query.printer import print_query
+from query.runtime import Range, Run, Stream, Table
+from query.term import FUNC, PARAMETER, Argument, Term
+from query.values import Value
+
+SOURCES: Final = frozenset({"table", "get", "get_all", "between"})
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of a plan: what it does, what there is to know of it, and the parts that it reads from."""
+
+    title: str
+    details: tuple[tuple[str, str], ...] = ()
+    parts: tuple[Part, ...] = ()
+
+    def lines(self, first: str = "", rest: str = "") -> Iterator[str]:
+        """The part as lines of text, each level indented."""
+        yield first + self.title
+        bar = rest + ("│    " if self.parts else "     ")
+        for name, text in self.details:
+            yield f"{bar}{name}: {text}"
+        for place, part in enumerate(self.parts):
+            last = place == len(self.parts) - 1
+            yield from part.lines(rest + ("└─ " if last else "├─ "), rest + ("   " if last else "│  "))
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """How a query is run. `str` gives the tree; `part` is its root; `rules` names the rewrites that were applied."""
+
+    query: str
+    part: Part
+    rules: tuple[str, ...]
+    milliseconds: float | None = None
+    result: Any = field(default=None, compare=False)
+
+    def __str__(self) -> str:
+        head = [self.query]
+        if self.rules:
+            head.append(f"rewritten by: {', '.join(self.rules)}")
+        if self.milliseconds is not None:
+            head.append(f"took: {self.milliseconds:.3f} ms")
+        return "\n".join([*head, *self.part.lines()])
+
+    __repr__ = __str__
+
+
+def explain(root: Argument, run: Run, *, execute: bool) -> Explanation:
+    """Plan a query afresh, for the constants that it has, and tell the plan; with `execute`, run it first."""
+    if type(root) is not Term:
+        return Explanation(print_query(root), Part("constant"), ())
+    profile = Profile() if execute else None
+    compiler = Compiler(1 + len(root.constants), profile)
+    plan = make_plan(root, run, compiler=compiler)
+    milliseconds, result = None, None
+    if execute:
+        started = perf_counter()
+        result = plan.execute(run, root.constants)
+        if type(result) is Stream:
+            result = sum(1 for _ in result.rows())
+        milliseconds = (perf_counter() - started) * 1000
+    part = _Explainer(plan, run, root.constants, compiler).part(plan.term)
+    return Explanation(print_query(root), part, tuple(dict.fromkeys(plan.planning.rules)), milliseconds, result)
+
+
+class _Explainer:
+    def __init__(self, plan: Plan, run: Run, constants: tuple[Value, ...], compiler: Compiler) -> None:
+        self.plan = plan
+        self.run = run
+        self.constants = constants
+        self.compiler = compiler
+
+    def part(self, node: Term) -> Part:
+        """The part of the tree for a term and what it reads from."""
+        title = self._source_title(node) if node.kind.name in SOURCES else None
+        below = [] if title is not None else [arg for arg in node.args[:1] if type(arg) is Term]
+        inner = [arg for arg in node.children() if arg not in below and _reads(arg)]
+        if title is not None:
+            inner = [arg for arg in inner if arg is not node.args[0]]
+        parts = [self.part(arg) for arg in below if arg.kind is not FUNC and _reads(arg)]
+        parts += [self.part(_body(arg)) for arg in inner]
+        return Part(title or self._text(node, below), tuple(self._details(node)), tuple(parts))
+
+    def _text(self, node: Term, below: list[Term]) -> str:
+        text = print_query(self._filled(node))
+        if below and _reads(below[0]):
+            prefix = print_query(self._filled(below[0]))
+            text = text.removeprefix(prefix).removeprefix(".")
+        return text if len(text) <= 200 else text[:197] + "..."
+
+    def _filled(self, node: Argument) -> Any:
+        """The term with its constants in place again."""
+        if type(node) is not Term:
+            return node
+        if node.kind is PARAMETER:
+            return self.constants[node.args[0] - 1]
+        return node.replace_children(self._filled)
+
+    def _source_title(self, node: Term) -> str | None:
+        table = self._table(node if node.kind.name == "table" else node.args[0])
+        if table is None:
+            return None
+        name = f"{table.database}.{table.name}"
+        if node.kind.name == "table":
+            return f"scan of {name}"
+        index = node.options.get("index")
+        through = f"index `{index}`" if index else f"primary key `{table.primary_key}`"
+        values = [print_query(self._filled(arg)) for arg in node.args[1:]]
+        if node.kind.name != "between":
+            return f"{through} of {name}, key{'s' if len(values) > 1 else ''} {', '.join(values)}"
+        left = node.options.get("left_bound", "closed")
+        right = node.options.get("right_bound", "open")
+        return f"{through} of {name}, from {values[0]} ({left}) to {values[1]} ({right})"
+
+    def _table(self, node: Argument) -> Table | None:
+        if type(node) is not Term or node.kind.name != "table" or self.run.store is None:
+            return None
+        found = Compiler(0).any(node)([self.run])
+        return found.table if type(found) is Stream else None
+
+    def _details(self, node: Term) -> Iterator[tuple[str, str]]:
+        if node.kind.name in SOURCES:
+            rows = self._rows_expected(node)
+            if rows is not None:
+                yield "rows", rows
+        note = self.compiler.notes.get(id(node))
+        if note is not None:
+            if note.tests is not None or note.tested:
+                yield "tests while it scans", _fields(note.tests)
+            yield "decodes", _fields(note.need)
+        choice = self.plan.planning.choices.get(id(node))
+        if choice is not None:
+            yield "chosen", f"{choice.chosen}: {choice.reason}"
+            for index, reason in choice.lost:
+                yield "lost", f"{index}: {reason}"
+        profile = self.compiler.profile
+        if profile is not None and id(node) in profile.parts:
+            seen = profile.parts[id(node)]
+            tested = f", of {seen.tested:,} tested" if seen.tested else ""
+            yield "gave", f"{seen.rows:,} rows{tested}, in {seen.seconds * 1000:.3f} ms"
+
+    def _rows_expected(self, node: Term) -> str | None:
+        table = self._table(node if node.kind.name == "table" else node.args[0])
+        if table is None or node.kind.name == "get":
+            return None
+        if node.kind.name == "table":
+            return f"{table.count(self.run):,}, counted"
+        index = table.index(self.run, node.options.get("index", table.primary_key))
+        values = [self._filled(arg) for arg in node.args[1:]]
+        if not all(_is_plain(value) for value in values):
+            return None
+        env: list[Any] = [self.run]
+        plain = [Compiler(1).any(value)(env) for value in values]
+        if node.kind.name == "get_all":
+            return f"{index.count(self.run, plain):,}, counted"
+        limit = 10_000
+        options = node.options
+        bounds = Range(
+            plain[0], plain[1], options.get("left_bound") == "open", options.get("right_bound", "open") == "open"
+        )
+        count = index.count_between(self.run, bounds, limit)
+        return f"{count:,}, counted" if count < limit else f"{limit:,} or more"
+
+
+def _is_plain(value: Argument) -> bool:
+    """Whether a value is made of constants alone."""
+    return type(value) is not Term or (
+        value.kind.name in ("make_array", "make_obj") and all(_is_plain(child) for child in value.children())
+    )
+
+
+def _reads(node: Term) -> bool:
+    """Whether there is anything in a term that reads from a table."""
+    return node.kind.name in SOURCES or any(_reads(child) for child in node.children())
+
+
+def _body(node: Term) -> Term:
+    return node.args[1] if node.kind is FUNC and type(node.args[1]) is Term else node
+
+
+def _fields(fields: frozenset[str] | None) -> str:
+    if fields is None:
+        return "whole documents"
+    return ", ".join(sorted(fields)) or "nothing"
