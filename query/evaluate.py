@@ -317,6 +317,8 @@ class Compiler:
         declaration = BY_KIND.get(node.kind)
         if declaration is None:
             return False
+        if "streams" in declaration.hooks:
+            return bool(declaration.hooks["streams"](self, node))
         if declaration.returns is Stream:
             return True
         return bool(
@@ -396,14 +398,15 @@ class Compiler:
             closure: Closure = hooks["compiles"](self, node)
             return closure
         if "transforms" in hooks:
-            return self._transforming(node, hooks["transforms"](self, node, None))
+            return self.transforming(node, hooks["transforms"](self, node, None))
         return self._plain(node, declaration)
 
     def _transformed(self, node: Term, transform: Transform) -> Closure:
         source, make = self.rows(node.args[0], transform.need), transform.make
         return lambda env: make(env, source(env))
 
-    def _transforming(self, node: Term, transform: Transform) -> Closure:
+    def transforming(self, node: Term, transform: Transform) -> Closure:
+        """A term from rows to rows as a closure of an array, of a stream, or of a selection, as its source is."""
         source, (_, make, selects) = self.any(node.args[0]), transform
         stream_rows = self._transformed(node, transform) if self.is_stream(node.args[0]) else None
 
@@ -417,17 +420,15 @@ class Compiler:
                 except ReqlError as error:
                     raise located(error, node) from None
             rows = partial(stream_rows, env) if stream_rows else lambda: make(env, found.rows())
-            if selects and found.table is not None:
-                return Stream(rows, found.type_name if found.type_name != "TABLE" else "SELECTION<STREAM>", found.table)
-            return Stream(rows)
+            return found.selected(rows) if selects else Stream(rows)
 
         return transforming
 
     def _grouped(self, node: Term, declaration: Declaration) -> Closure:
         accumulate = declaration.hooks.get("accumulates")
         first = node.args[0]
-        if accumulate is not None and type(first) is Term and first.kind.name == "group":
-            closure: Closure | None = accumulate(self, node, first)
+        if accumulate is not None:
+            closure: Closure | None = accumulate(self, node)
             if closure is not None:
                 return closure
         source, slot = self.any(first), self.new_slot()

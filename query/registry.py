@@ -29,6 +29,8 @@ The hooks of a declaration, all optional; `query.evaluate` calls them once per q
 | `compiles_rows` | a closure of an iterator of rows, told which fields of them are needed                       |
 | `transforms`    | a closure from rows to rows; the term then works on arrays, streams and selections alike     |
 | `needs`         | which fields of the first argument's rows a term of values looks at                          |
+| `streams`       | whether the term is sure to be a stream, where neither its annotation nor `transforms` tells |
+| `accumulates`   | a closure of `Grouped` for a term on grouped data that need not hold the groups' rows, or None |
 
 Wire numbers are RethinkDB's, from 10,000 our own; a number is never used twice.
 """
@@ -135,6 +137,14 @@ class Declaration:
     def needs(self, hook: Hook) -> Hook:
         """Declare the fields looked at: `(compiler, node) -> fields`, None for all."""
         return self._hook("needs", hook)
+
+    def streams(self, hook: Hook) -> Hook:
+        """Declare whether the term is sure to be a stream: `(compiler, node) -> bool`."""
+        return self._hook("streams", hook)
+
+    def accumulates(self, hook: Hook) -> Hook:
+        """Declare how the term is reckoned group by group as the rows pass: `(compiler, node) -> closure or None`."""
+        return self._hook("accumulates", hook)
 
     def _hook(self, name: str, hook: Hook) -> Hook:
         assert name not in self.hooks, f"{self.name} has {name} already"

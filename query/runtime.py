@@ -214,6 +214,14 @@ class Stream:
     def __iter__(self) -> Iterator[Value]:
         return self.rows()
 
+    def selected(self, rows: Callable[[], Iterator[Value]]) -> Stream:
+        """A stream of some of these rows, themselves unchanged: a selection where this is one."""
+        if self.table is None:
+            return Stream(rows)
+        return Stream(
+            rows, "SELECTION<ARRAY>" if self.type_name == "SELECTION<ARRAY>" else "SELECTION<STREAM>", self.table
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
