@@ -16,14 +16,12 @@ from query.runtime import (
     Document,
     Fields,
     Function,
-    Index,
     Keep,
     Range,
     Row,
     Stream,
-    Table,
-    type_error,
 )
+from query.tables import index_of, table_of, text_of
 from query.term import MAKE_OBJ, Argument, Term
 from query.values import Value, equal
 
@@ -45,7 +43,7 @@ def _(compiler: Compiler, node: Term) -> Closure:
 
     def database(env: Env) -> Database:
         try:
-            env[0].store.check_database(env[0], _text(name(env)))
+            env[0].store.check_database(env[0], text_of(name(env)))
         except ReqlError as error:
             raise located(error, node) from None
         return Database(name(env))
@@ -83,40 +81,6 @@ def _(compiler: Compiler, node: Term, need: Fields, keep: KeepMaker) -> Closure:
     return lambda env: find(env).scan(env[0], need, keep(env) if keep else None)
 
 
-def table_of(compiler: Compiler, node: Argument) -> Callable[[Env], Table]:
-    """A closure of the table that a term is; ReqlQueryLogicError where it is none."""
-    if type(node) is Term and node.kind is table.kind and len(node.args) <= 2:
-        parts = [compiler.any(arg) for arg in node.args]
-
-        def find(env: Env) -> Table:
-            run = env[0]
-            try:
-                *database, name = [part(env) for part in parts]
-                if database and type(database[0]) is not Database:
-                    raise type_error("DB", database[0])
-                found: Table = run.store.table(run, database[0].name if database else None, _text(name))
-            except ReqlError as error:
-                raise located(error, node) from None
-            return found
-
-        return find
-    inner = compiler.any(node)
-
-    def other(env: Env) -> Table:
-        found = inner(env)
-        if type(found) is not Stream or found.type_name != "TABLE" or found.table is None:
-            raise located(type_error("TABLE", found), node)
-        return found.table
-
-    return other
-
-
-def _text(name: Value) -> str:
-    if type(name) is not str:
-        raise type_error("STRING", name)
-    return name
-
-
 @term(16)
 def get(table: object, key: Value) -> object:
     """The document with this primary key, or None.
@@ -151,21 +115,6 @@ def _(compiler: Compiler, node: Term) -> Closure:
             raise located(error, node) from None
 
     return document
-
-
-def index_of(compiler: Compiler, node: Term, source: Argument) -> Callable[[Env], tuple[Table, Index]]:
-    """A closure of the table that `source` is, and of its index that the option `index` of a term names."""
-    find = table_of(compiler, source)
-    named = compiler.value(node.options["index"]) if "index" in node.options else None
-
-    def index(env: Env) -> tuple[Table, Index]:
-        found = find(env)
-        try:
-            return found, found.index(env[0], _text(named(env)) if named else found.primary_key)
-        except ReqlError as error:
-            raise located(error, node) from None
-
-    return index
 
 
 @term(78)
