@@ -1,0 +1,84 @@
+"""A store survives SIGKILL at any moment: what was acknowledged is there, nothing is half done, and `check` finds nothing.
+
+Every round kills a writing process, at a random moment or at a named point, and the next round goes on with its store.
+"""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import docstore
+from query import r
+from tests.crash.victim import ACCOUNTS
+
+POINTS = ["before_commit", "after_commit", "before_watermark", "after_watermark"]
+LONGEST_LIFE_SECONDS = 20.0
+
+
+def live_and_die(path: Path, seed: int, point: str | None) -> int:
+    """Run a victim until it is dead; the number of the last move that it acknowledged, -1 for none."""
+    rng = random.Random(seed)
+    command = [sys.executable, "-m", "tests.crash.victim", str(path), str(seed)]
+    if point is not None:
+        command += [point, str(rng.randrange(1, 25))]
+    victim = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert victim.stdout is not None and victim.stderr is not None
+    if point is None:
+        assert victim.stdout.readline() == "ready\n" or victim.poll() is not None
+        time.sleep(rng.uniform(0.0, 0.15))
+        victim.kill()
+    deadline = time.monotonic() + LONGEST_LIFE_SECONDS
+    try:
+        output, errors = victim.communicate(timeout=max(0.1, deadline - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        victim.kill()
+        output, errors = victim.communicate()
+    assert victim.returncode == -signal.SIGKILL, errors
+    acknowledged = [int(line) for line in output.splitlines() if line.isdigit()]
+    return acknowledged[-1] if acknowledged else -1
+
+
+def verify(path: Path, acknowledged: int) -> None:
+    with docstore.connect(str(path)) as db:
+        report = docstore.check(db)
+        assert report.problems == [], report.problems
+        if not r.table_list().contains("accounts").run(db):
+            assert acknowledged == -1
+            return
+        moves = list(r.table("moves").order_by(index="id").run(db))
+        assert [one["id"] for one in moves] == list(range(len(moves)))
+        assert acknowledged < len(moves), "an acknowledged move is missing"
+        money = dict.fromkeys(range(ACCOUNTS), 100)
+        for one in moves:
+            money[one["from"]] -= 1
+            money[one["to"]] += 1
+        assert {one["id"]: one["money"] for one in r.table("accounts").run(db)} == money
+
+
+def kill_repeatedly(path: Path, rounds: int, seed: int) -> None:
+    acknowledged = -1
+    for number in range(rounds):
+        point = POINTS[number % len(POINTS)] if number % 2 else None
+        acknowledged = max(acknowledged, live_and_die(path, seed + number, point))
+        verify(path, acknowledged)
+    with docstore.connect(str(path)) as db:
+        r.table("documents").index_wait().run(db)
+        assert docstore.check(db).problems == []
+    assert acknowledged > 0, "no victim lived long enough to write"
+
+
+def test_a_store_survives_kills_at_random_moments_and_at_named_points(tmp_path: Path) -> None:
+    kill_repeatedly(tmp_path / "app.db", rounds=12, seed=1)
+
+
+@pytest.mark.slow
+def test_a_store_survives_two_hundred_kills(tmp_path: Path) -> None:
+    for store in range(4):
+        kill_repeatedly(tmp_path / f"{store}.db", rounds=50, seed=1000 * (store + 1))
