@@ -15,6 +15,7 @@ How a query is run:
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from collections.abc import Callable, Generator, Iterator, Mapping
@@ -25,7 +26,6 @@ from types import TracebackType
 from typing import Any, Final, Self, TypeAlias
 
 from query.locate import explain_error
-from query.printer import print_query
 
 from docstore.cursor import Cursor
 from docstore.errors import ClosedError, ReadOnlyError, TransactionClosedError, TransactionError
@@ -37,6 +37,7 @@ from query.builder import set_repl
 from query.errors import ReqlError
 from query.explain import Explanation, explain
 from query.planner import Plan, make_plan
+from query.printer import print_query
 from query.registry import BY_KIND
 from query.runtime import Run, Stream, collect
 from query.term import Argument, Source, Term, walk
@@ -50,7 +51,7 @@ _scopes: ContextVar[tuple[_Scope, ...]] = ContextVar("docstore_scopes", default=
 
 
 def connect(
-    path: str | None = None,
+    path: str | os.PathLike[str] | None = None,
     *,
     db: str = "test",
     create: bool = True,
@@ -76,7 +77,9 @@ def connect(
     'HELLO'
     """
     options = checked_options({"db": db, "on_error": on_error, "durability": durability})
-    store = open_store(path, create=create, read_only=read_only, busy_timeout=busy_timeout)
+    store = open_store(
+        None if path is None else os.fspath(path), create=create, read_only=read_only, busy_timeout=busy_timeout
+    )
     return Connection(store, options, busy_timeout=busy_timeout, read_only=read_only)
 
 

@@ -38,7 +38,12 @@ def prepare(db: Connection) -> None:
 
 
 def document(number: int) -> dict[str, Any]:
-    return {"id": number, "kind": number % 7, "tags": [f"t{number % 5}", f"u{number % 11}"], "text": "x" * (number % 300)}
+    return {
+        "id": number,
+        "kind": number % 7,
+        "tags": [f"t{number % 5}", f"u{number % 11}"],
+        "text": "x" * (number % 300),
+    }
 
 
 def move(db: Connection, rng: random.Random, number: int) -> None:

@@ -28,9 +28,13 @@ SCALARS = st.one_of(
     st.sampled_from([b"", b"a", b"\x00\xff"]),
     st.sampled_from([2**53, 2**53 + 1, 2**64 - 1, -(2**63)]),
 )
-VALUES = st.one_of(SCALARS, st.lists(SCALARS, max_size=3), st.dictionaries(st.sampled_from(["a", "b"]), SCALARS, max_size=2))
+VALUES = st.one_of(
+    SCALARS, st.lists(SCALARS, max_size=3), st.dictionaries(st.sampled_from(["a", "b"]), SCALARS, max_size=2)
+)
 DOCUMENTS = st.lists(
-    st.fixed_dictionaries({}, optional={"a": VALUES, "b": VALUES, "n": st.fixed_dictionaries({}, optional={"x": VALUES})}),
+    st.fixed_dictionaries(
+        {}, optional={"a": VALUES, "b": VALUES, "n": st.fixed_dictionaries({}, optional={"x": VALUES})}
+    ),
     max_size=12,
 )
 CONSTANTS = SCALARS.filter(lambda value: value is not None)
@@ -101,7 +105,11 @@ OPERATORS = {
 @st.composite
 def predicates(draw: st.DrawFn) -> Any:
     conditions = draw(
-        st.lists(st.tuples(st.sampled_from(sorted(PATHS)), st.sampled_from(sorted(OPERATORS)), CONSTANTS), min_size=1, max_size=3)
+        st.lists(
+            st.tuples(st.sampled_from(sorted(PATHS)), st.sampled_from(sorted(OPERATORS)), CONSTANTS),
+            min_size=1,
+            max_size=3,
+        )
     )
 
     def predicate(row: Any) -> Any:
