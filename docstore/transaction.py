@@ -3,8 +3,9 @@
 A write transaction collects changes of the catalog (assign to `catalog`) and of counts (`add_counts`), and `flush`
 writes them into the engine's transaction, which `commit` does first. Everything else is written at once.
 
-**Savepoints.** Inside `with transaction.savepoint():` the engine's transaction is a nested one, and `engine` changes at
-both ends; left with an error, the catalog and the counts are again what they were.
+**Savepoints.** `savepoint()` is a transaction inside this one, with the catalog and the counts as they are; only its
+commit hands them back. While it is open, `engine` of the outer one is the inner's too, since the engine's outer
+transaction must not be used.
 
 **Scans.** The transaction of a `Run` may be replaced between two rows, and so may `engine` by a savepoint. So a scan
 compares `run.transaction.engine` with the one it began with after each row that it gave, and goes on in the new one
@@ -15,8 +16,7 @@ A transaction belongs to the thread that began it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Protocol, Self, cast
 
@@ -56,14 +56,24 @@ class Schema:
 class Observer(Protocol):
     """Who wants to know of commits: the store, which wakes its background worker."""
 
-    def committed(self, schema: Schema, *, catalog_changed: bool) -> None:
-        """Called after a commit."""
+    def committed(self, transaction: Transaction) -> None:
+        """Called after a commit. Calling it twice does no harm."""
 
 
 class Transaction:
     """One snapshot, or the one writer, for the upper layers. A context manager, as those of the engine are."""
 
-    __slots__ = ("_base", "_deltas", "_observer", "engine", "schema", "writable")
+    __slots__ = (
+        "_base",
+        "_deltas",
+        "_engine_outside",
+        "_observer",
+        "_outer",
+        "catalog_changed",
+        "engine",
+        "schema",
+        "writable",
+    )
 
     def __init__(
         self, engine: ReadTransaction, schema: Schema, observer: Observer | None = None, *, writable: bool = False
@@ -71,8 +81,12 @@ class Transaction:
         self.engine = engine
         self.schema = schema
         self.writable = writable
+        self.catalog_changed = False
+        """Whether it committed a changed catalog."""
         self._base = schema
         self._observer = observer
+        self._outer: Transaction | None = None
+        self._engine_outside: ReadTransaction | None = None
         self._deltas: dict[int, tuple[int, dict[int, int]]] = {}
 
     @property
@@ -132,18 +146,22 @@ class Transaction:
             self._flush_counts()
 
     def commit(self) -> None:
-        """Make everything visible, and durable."""
-        changed = self.schema is not self._base
+        """Make everything visible, and durable; of a savepoint, part of the outer transaction."""
+        if self._outer is not None:
+            self._commit_into(self._outer)
+            return
         self.flush()
         faults.reach("before_commit")
         self.writer.commit()
         faults.reach("after_commit")
         if self._observer is not None:
-            self._observer.committed(self.schema, catalog_changed=changed)
+            self._observer.committed(self)
 
     def abort(self) -> None:
         """End it; what it wrote is gone. Ending an ended transaction does nothing."""
         self.engine.abort()
+        if self._outer is not None:
+            self._leave(self._outer)
 
     def __enter__(self) -> Self:
         return self
@@ -151,25 +169,31 @@ class Transaction:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is None and self.writable and not self.closed:
-            self.commit()
-        else:
+        try:
+            if kind is None and self.writable and not self.closed:
+                self.commit()
+        finally:
             self.abort()
 
-    @contextmanager
-    def savepoint(self) -> Iterator[Self]:
-        """A part that can fail alone: left with an error, what it wrote is gone, and the transaction goes on."""
-        outer, schema, deltas = self.writer, self.schema, dict(self._deltas)
-        inner = self.engine = outer.savepoint()
-        try:
-            yield self
-            inner.commit()
-        except BaseException:
-            inner.abort()
-            self.schema, self._deltas = schema, deltas
-            raise
-        finally:
-            self.engine = outer
+    # Savepoints
+
+    def savepoint(self) -> Transaction:
+        """A transaction inside this one, which can fail alone. One at a time; it must end before this one does."""
+        inner = Transaction(self.writer.savepoint(), self.schema, self._observer, writable=True)
+        inner._base, inner._deltas = self._base, dict(self._deltas)
+        inner._outer, inner._engine_outside = self, self.engine
+        self.engine = inner.engine
+        return inner
+
+    def _commit_into(self, outer: Transaction) -> None:
+        self.writer.commit()
+        outer.schema, outer._deltas = self.schema, self._deltas
+        self._leave(outer)
+
+    def _leave(self, outer: Transaction) -> None:
+        if outer.engine is self.engine:
+            assert self._engine_outside is not None
+            outer.engine = self._engine_outside
 
     # Parts
 
@@ -186,6 +210,7 @@ class Transaction:
             if old is not None and old.indexes.keys() != table.indexes.keys():
                 self.add_counts(table.space, 0, {})  # writes the record anew, without what was dropped
         self.schema = self._base = self.schema.changed(after.committed(version))
+        self.catalog_changed = True
 
     def _flush_counts(self) -> None:
         writer = self.writer

@@ -1,0 +1,136 @@
+"""What an index is to its table and to its builder, and what the kinds of index share.
+
+An index is made of a table's and its own definition, at one version of the catalog. It answers queries through
+`query.runtime.Index`, and is kept in step through `update`, which is told of every change of a document and changes the
+entries. Kinds register in `docstore.indexes.INDEX_KINDS`.
+
+Which documents an index is told of is its state's matter (`docstore.catalog`): a ready one of all, a building one of those
+at or below its watermark, a failed one of none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Final, Protocol, TypeAlias
+
+from docstore.catalog import IndexDefinition, TableDefinition
+from docstore.documents import decode_document, fields_decoder
+from docstore.errors import CorruptStoreError
+from docstore.storage.engine import ReadTransaction, WriteTransaction
+from query.errors import ReqlNonExistenceError, ReqlOpFailedError, ReqlQueryLogicError
+from query.runtime import Document, Fields, Index, Keep, Range, Run
+from query.values import Value
+
+FIRST_BATCH: Final = 8
+LARGEST_BATCH: Final = 128
+"""Rows that are read through an index at once: few at first, since a `limit` may want no more."""
+
+Decode: TypeAlias = Callable[[bytes], Document]
+KeysOf: TypeAlias = Callable[[Document], Collection[bytes]]
+
+
+Update: TypeAlias = tuple[bytes, Document | None, Document | None]
+"""What becomes of one document: its primary key's form, old, new. Old None is a new one, new None a deleted one."""
+
+
+class StoredIndex(Index, Protocol):
+    """A secondary index with what its table and its builder ask of it."""
+
+    @property
+    def definition(self) -> IndexDefinition:
+        """Its definition."""
+
+    @property
+    def fields(self) -> Fields:
+        """The top-level fields of documents that decide on their entries; None for all."""
+
+    def update(self, engine: WriteTransaction, updates: Sequence[Update]) -> int:
+        """Change the entries as the documents change; how many more entries there are then."""
+
+    def refusals(self, engine: WriteTransaction, updates: Sequence[Update]) -> dict[bytes, str]:
+        """For each member whose update the index does not allow, one after the other as given, an error."""
+
+    def entries(self, rows: Iterable[tuple[bytes, Document]]) -> list[tuple[bytes, bytes]]:
+        """All entries (key, member) of documents given with their members, in any order."""
+
+
+def differences(
+    keys_of: KeysOf, updates: Iterable[Update]
+) -> tuple[list[tuple[bytes, bytes]], list[tuple[bytes, bytes]]]:
+    """The entries that go and the entries that come when documents change, in any order."""
+    gone: list[tuple[bytes, bytes]] = []
+    come: list[tuple[bytes, bytes]] = []
+    for member, old, new in updates:
+        after = () if new is None else keys_of(new)
+        if old is None:
+            for key in after:
+                come.append((key, member))  # noqa: PERF401 - a list made for one or two keys costs more
+            continue
+        before = keys_of(old)
+        if before != after:
+            gone += [(key, member) for key in before if key not in after]
+            come += [(key, member) for key in after if key not in before]
+    return gone, come
+
+
+def decoder(fields: Fields) -> Decode:
+    """What decodes these fields, or whole documents."""
+    return decode_document if fields is None else fields_decoder(fields)
+
+
+def reader(fields: Fields, keep: Keep | None) -> Callable[[bytes], Document | None]:
+    """What gives a row, decoded in the fields asked for, or None for one that `keep` does not let through."""
+    decode = decoder(fields)
+    if keep is None:
+        return decode
+    look, test, rest = two_phases(fields, keep)
+
+    def read(data: bytes) -> Document | None:
+        row = look(data)
+        if not test(row):
+            return None
+        return row if rest is None else rest(data)
+
+    return read
+
+
+def two_phases(fields: Fields, keep: Keep) -> tuple[Decode, Callable[[Document], bool], Decode | None]:
+    """How rows are tested first and decoded then: what decodes for the test, the test, and what decodes the row.
+
+    The last is None where the row as the test saw it has all that is asked for.
+    """
+    covered = keep.fields is None or (fields is not None and fields <= keep.fields)
+    return decoder(keep.fields), keep.test, None if covered else decoder(fields)
+
+
+def check_bounds(bounds: Range) -> None:
+    """ReqlQueryLogicError for a range that ends at null."""
+    if bounds.low is None or bounds.high is None:
+        raise ReqlQueryLogicError(
+            "Cannot use `null` in BETWEEN, use `r.minval` or `r.maxval` to construct unbounded ranges."
+        )
+
+
+def refuse_null(key: Value) -> None:
+    """ReqlNonExistenceError for null among the keys of `get_all`."""
+    if key is None:
+        raise ReqlNonExistenceError("Keys cannot be NULL.")
+
+
+def current_engine(run: Run, table: TableDefinition, index: IndexDefinition | None = None) -> ReadTransaction:
+    """The engine's transaction in which a scan goes on; ReqlOpFailedError where table or index are gone by then."""
+    found = run.transaction.catalog.table_with_id(table.id)
+    if found is None:
+        raise ReqlOpFailedError(f"Table `{table.title}` does not exist.")
+    if index is not None and found.index_in(index.space) is None:
+        raise ReqlOpFailedError(f"Index `{index.name}` was not found on table `{table.title}`.")
+    engine: ReadTransaction = run.transaction.engine
+    return engine
+
+
+def missing_row(index: str, table: TableDefinition) -> CorruptStoreError:
+    """The error for an entry whose document is not there."""
+    return CorruptStoreError(
+        f"The index `{index}` of the table `{table.title}` has an entry without a document. "
+        "`docstore check` tells more; dropping and creating the index mends it."
+    )

@@ -1,0 +1,328 @@
+"""Ordered indexes: simple, compound, multi and function-defined, in one class.
+
+An entry is (key, member): the form of the value of the index function, cut to `MAX_KEY_BYTES`, and the primary key of the
+document. Which values have entries:
+
+- a value that cannot be indexed (null, an object, an array with one of these in it...) has none, nor has a document for
+  which the function fails;
+- a multi index has an entry for each distinct element of an array that can be indexed, and takes a value that is no
+  array for one element; every other index takes an array as one compound key.
+
+**Long keys.** The entries of one cut key are a *run*: their order and what they stand for only the documents tell. So
+whatever meets a cut key reads the whole run, computes the documents' forms anew, and sorts by them.
+
+**Batches.** Rows are read in batches that grow, entries first, then all documents of the batch at once. Both come from
+one transaction, so a document that is not there is damage; and between two batches the transaction may be replaced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Final, cast
+
+from docstore.catalog import IndexDefinition, TableDefinition
+from docstore.errors import CorruptStoreError
+from docstore.indexes.base import (
+    FIRST_BATCH,
+    LARGEST_BATCH,
+    KeysOf,
+    Update,
+    check_bounds,
+    current_engine,
+    decoder,
+    differences,
+    missing_row,
+    reader,
+    refuse_null,
+)
+from docstore.indexes.function import IndexFunction, ValueOf
+from docstore.indexes.primary import after as part_after
+from docstore.indexes.unique import refusals
+from docstore.keys import (
+    MAX_KEY_BYTES,
+    KeyRange,
+    check_key,
+    decode_key,
+    encode_key,
+    index_key,
+    is_indexable,
+    key_range,
+    prefix_successor,
+)
+from docstore.storage.engine import ReadTransaction, WriteTransaction
+from query.errors import ReqlError
+from query.runtime import Document, Fields, Keep, Range, Run
+from query.values import Value
+
+_EXACT: Final = frozenset({str, bool, bytes, float})
+_SKIPPED: Final = 16
+"""Entries of one key that are stepped over before a new search for the next key is cheaper."""
+
+Entry = tuple[bytes, bytes]
+
+
+class OrderedIndex:
+    """One ordered index of a table."""
+
+    geo: Final = False
+
+    def __init__(self, table: TableDefinition, definition: IndexDefinition) -> None:
+        self.definition = definition
+        self.name = definition.name
+        self.multi = definition.multi
+        self._table = table
+        self._space = definition.space
+        self._function = IndexFunction(definition.function)
+        self.fields: Fields = self._function.fields
+        self.compound = self._function.compound
+        self.paths = self._function.paths
+
+    # Documents to keys
+
+    def keys_of(self) -> KeysOf:
+        """What gives the keys of a document's entries, for one use in one thread."""
+        value_of = self._function.bind()
+        if self.multi:
+            return _several_keys(value_of)
+
+        def keys_of(document: Document) -> tuple[bytes, ...]:
+            try:
+                key = index_key(value_of(document))
+            except ReqlError:
+                return ()
+            return () if key is None else (key,)
+
+        return keys_of
+
+    def forms_of(self, document: Document) -> dict[bytes, Value]:
+        """The whole forms of what a document is found by, with the values."""
+        try:
+            value = self._function.bind()(document)
+            values = value if self.multi and type(value) is list else [value]
+            return {encode_key(item): item for item in values if is_indexable(item)}
+        except ReqlError:
+            return {}
+
+    # Keeping it in step
+
+    def entries(self, rows: Iterable[tuple[bytes, Document]]) -> list[Entry]:
+        """See `StoredIndex`."""
+        keys_of = self.keys_of()
+        return [(key, member) for member, document in rows for key in keys_of(document)]
+
+    def update(self, engine: WriteTransaction, updates: Sequence[Update]) -> int:
+        """See `StoredIndex`."""
+        gone, come = differences(self.keys_of(), updates)
+        more = 0
+        if gone:
+            gone.sort()
+            more -= engine.remove_many(self._space, gone)
+        if come:
+            come.sort()
+            more += engine.add_many(self._space, come)
+        return more
+
+    def refusals(self, engine: WriteTransaction, updates: Sequence[Update]) -> dict[bytes, str]:
+        """See `StoredIndex`."""
+        return refusals(self.definition, self._table, self.forms_of, engine, updates) if self.definition.unique else {}
+
+    # Reading
+
+    def get_all(self, run: Run, keys: Sequence[Value], fields: Fields, keep: Keep | None) -> Iterator[Document]:
+        """See `query.runtime.Index`."""
+        return self._get_all(run, [_form(key) for key in keys], fields, keep)
+
+    def _get_all(self, run: Run, forms: list[bytes], fields: Fields, keep: Keep | None) -> Iterator[Document]:
+        for form in forms:
+            if len(form) < MAX_KEY_BYTES:
+                yield from self._of_key(run, form, fields, keep)
+            else:
+                end = prefix_successor(form)
+                yield from self._between(run, KeyRange.of(form, end), fields, keep, reverse=False)
+
+    def _of_key(self, run: Run, key: bytes, fields: Fields, keep: Keep | None) -> Iterator[Document]:
+        """The documents of one key that is not cut."""
+        read, rows, space = reader(fields, keep), self._table.space, self._space
+        size, engine = FIRST_BATCH, run.transaction.engine
+        members = engine.members(space, key)
+        while batch := list(islice(members, size)):
+            for data in engine.get_many(rows, batch):
+                if data is None:
+                    raise missing_row(self.name, self._table)
+                row = read(data)
+                if row is not None:
+                    yield row
+            if len(batch) < size:
+                return
+            size = min(2 * size, LARGEST_BATCH)
+            if run.transaction.engine is not engine:
+                engine = current_engine(run, self._table, self.definition)
+                left = engine.scan_entries(space, key, prefix_successor(key), after=(key, batch[-1]))
+                members = (member for _, member in left)
+
+    def between(
+        self, run: Run, bounds: Range, fields: Fields, keep: Keep | None, *, reverse: bool = False
+    ) -> Iterator[Document]:
+        """See `query.runtime.Index`."""
+        return self._between(run, _range(bounds), fields, keep, reverse=reverse)
+
+    def _between(
+        self, run: Run, part: KeyRange, fields: Fields, keep: Keep | None, *, reverse: bool
+    ) -> Iterator[Document]:
+        read, rows = reader(fields, keep), self._table.space
+        for members in self._batches(run, part, reverse):
+            for data in run.transaction.engine.get_many(rows, members):
+                if data is None:
+                    raise missing_row(self.name, self._table)
+                row = read(data)
+                if row is not None:
+                    yield row
+
+    def _batches(self, run: Run, part: KeyRange, reverse: bool) -> Iterator[list[bytes]]:
+        """The members of a range in its order; each batch is to be read in the transaction of the moment."""
+        size, last = FIRST_BATCH, None
+        engine = run.transaction.engine
+        while True:
+            entries = engine.scan_entries(self._space, part.low, part.high, reverse=reverse, after=last)
+            while batch := list(islice(entries, size)):
+                plain = _before_cut(batch)
+                if plain:
+                    last = batch[plain - 1]
+                    yield [member for _, member in batch[:plain]]
+                else:
+                    key = batch[0][0]
+                    found, last_member = self._run_of(run, key, part, reverse)
+                    last = (key, last_member)
+                    yield [member for _, member in found]
+                if run.transaction.engine is not engine:
+                    engine = current_engine(run, self._table, self.definition)
+                    break
+                if plain < len(batch):
+                    break
+                if plain < size:
+                    return
+                size = min(2 * size, LARGEST_BATCH)
+            else:
+                return
+
+    def _run_of(self, run: Run, key: bytes, part: KeyRange, reverse: bool) -> tuple[list[Entry], bytes]:
+        """The (whole form, member) of a cut key's documents that are in a range, sorted; and the key's last member."""
+        engine: ReadTransaction = run.transaction.engine
+        decode = decoder(self.fields)
+        found: list[Entry] = []
+        members = engine.members(self._space, key)
+        first = last = b""
+        while batch := list(islice(members, LARGEST_BATCH)):
+            first, last = first or batch[0], batch[-1]
+            for member, data in zip(batch, engine.get_many(self._table.space, batch), strict=True):
+                if data is None:
+                    raise missing_row(self.name, self._table)
+                forms = self.forms_of(decode(data))
+                found += [(form, member) for form in forms if form[:MAX_KEY_BYTES] == key and part.holds(form)]
+            run.check_size(len(found))
+        found.sort(reverse=reverse)
+        return found, first if reverse else last
+
+    def count(self, run: Run, keys: Sequence[Value]) -> int:
+        """See `query.runtime.Index`."""
+        return sum([self._count(run, _form(key)) for key in keys])
+
+    def _count(self, run: Run, form: bytes) -> int:
+        if len(form) < MAX_KEY_BYTES:
+            return int(run.transaction.engine.count_members(self._space, form))
+        part = KeyRange.of(form, prefix_successor(form))
+        return len(self._run_of(run, part.low, part, False)[0])
+
+    def count_between(self, run: Run, bounds: Range, most: int) -> int:
+        """See `query.runtime.Index`. Counts all entries of a cut key at a bound, since it is asked for an estimate."""
+        part = _range(bounds)
+        return sum(1 for _ in islice(run.transaction.engine.scan_entries(self._space, part.low, part.high), most))
+
+    def keys(self, run: Run, bounds: Range, *, reverse: bool = False) -> Iterator[Value]:
+        """See `query.runtime.Index`."""
+        return self._keys(run, _range(bounds), reverse)
+
+    def _keys(self, run: Run, part: KeyRange, reverse: bool) -> Iterator[Value]:
+        engine, left = run.transaction.engine, (part.low, part.high)
+        while True:
+            last, skipped = b"", 0
+            for key, member in engine.scan_entries(self._space, *left, reverse=reverse):
+                if key == last:
+                    skipped += 1
+                    if skipped == _SKIPPED:
+                        break
+                    continue
+                last, skipped = key, 0
+                yield from self._values(run, key, member, part, reverse)
+                if run.transaction.engine is not engine:
+                    engine = current_engine(run, self._table, self.definition)
+                    break
+            else:
+                return
+            left = part_after(last, left, reverse)
+
+    def _values(self, run: Run, key: bytes, member: bytes, part: KeyRange, reverse: bool) -> list[Value]:
+        """The values that a key stands for: one, or for a cut key those of its run, in order."""
+        if len(key) < MAX_KEY_BYTES:
+            value = decode_key(key)
+            return [value if _is_exact(value) else self._value(run, key, member)]
+        forms = dict(self._run_of(run, key, part, reverse)[0])
+        return [self._value(run, form, member) for form, member in forms.items()]
+
+    def _value(self, run: Run, form: bytes, member: bytes) -> Value:
+        """The value with this form, as a document has it."""
+        data = run.transaction.engine.get(self._table.space, member)
+        if data is None:
+            raise missing_row(self.name, self._table)
+        forms = self.forms_of(decoder(self.fields)(data))
+        if form not in forms:
+            raise CorruptStoreError(
+                f"The index `{self.name}` of the table `{self._table.title}` has an entry that its document has not."
+            )
+        return forms[form]
+
+
+def _several_keys(value_of: ValueOf) -> KeysOf:
+    def keys_of(document: Document) -> Collection[bytes]:
+        try:
+            value = value_of(document)
+            if type(value) is not list:
+                key = index_key(value)
+                return () if key is None else (key,)
+            keys = {index_key(item) for item in value}
+        except ReqlError:
+            return ()
+        keys.discard(None)
+        return cast(set[bytes], keys)
+
+    return keys_of
+
+
+def _form(key: Value) -> bytes:
+    refuse_null(key)
+    check_key(key, "Secondary")
+    return encode_key(key)
+
+
+def _range(bounds: Range) -> KeyRange:
+    check_bounds(bounds)
+    check_key(bounds.low, "Secondary", bounds=True)
+    check_key(bounds.high, "Secondary", bounds=True)
+    return key_range(
+        bounds.low, bounds.high, "open" if bounds.low_open else "closed", "open" if bounds.high_open else "closed"
+    )
+
+
+def _before_cut(batch: list[Entry]) -> int:
+    """How many entries stand before the first with a cut key."""
+    if max([len(key) for key, _ in batch]) < MAX_KEY_BYTES:
+        return len(batch)
+    return next(place for place, (key, _) in enumerate(batch) if len(key) == MAX_KEY_BYTES)
+
+
+def _is_exact(value: Value) -> bool:
+    """Whether a value read from a key is the one that was written: 1 may have been 1.0, a time had a zone."""
+    if type(value) is list:
+        return all(map(_is_exact, value))
+    return type(value) in _EXACT

@@ -1,0 +1,132 @@
+"""The primary key as an index: the rows of the table themselves, in its order, each once; and the scan of a table.
+
+Primary keys are stored whole, so a bound that is longer than any of them can be is one at the place where it would stand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Final, TypeAlias
+
+from docstore.catalog import TableDefinition
+from docstore.indexes.base import LARGEST_BATCH, check_bounds, current_engine, decoder, reader, refuse_null, two_phases
+from docstore.keys import MAX_KEY_BYTES, check_key, key_range, prefix_successor, primary_key
+from query.runtime import Document, Fields, Keep, Range, Run
+from query.values import Value
+
+Part: TypeAlias = tuple[bytes, bytes | None]
+"""Keys from the first up to, and without, the second; None is no limit."""
+
+EVERYTHING: Final[Part] = (b"", None)
+
+
+def scan(
+    run: Run, table: TableDefinition, part: Part, fields: Fields, keep: Keep | None, *, reverse: bool = False
+) -> Iterator[Document]:
+    """The rows of a part of a table. Goes on where it was when the run's transaction is replaced between two rows."""
+    if keep is None:
+        return _scan_all(run, table, part, fields, reverse)
+    return _scan_kept(run, table, part, fields, keep, reverse)
+
+
+def _scan_all(run: Run, table: TableDefinition, part: Part, fields: Fields, reverse: bool) -> Iterator[Document]:
+    decode = decoder(fields)
+    engine = run.transaction.engine
+    while True:
+        for key, data in engine.scan(table.space, *part, reverse=reverse):  # noqa: B007 - where it stopped
+            yield decode(data)
+            if run.transaction.engine is not engine:
+                break
+        else:
+            return
+        engine, part = current_engine(run, table), after(key, part, reverse)
+
+
+def _scan_kept(
+    run: Run, table: TableDefinition, part: Part, fields: Fields, keep: Keep, reverse: bool
+) -> Iterator[Document]:
+    look, test, rest = two_phases(fields, keep)
+    engine = run.transaction.engine
+    while True:
+        for key, data in engine.scan(table.space, *part, reverse=reverse):  # noqa: B007 - where it stopped
+            row = look(data)
+            if test(row):
+                yield row if rest is None else rest(data)
+                if run.transaction.engine is not engine:
+                    break
+        else:
+            return
+        engine, part = current_engine(run, table), after(key, part, reverse)
+
+
+def after(key: bytes, part: Part, reverse: bool) -> Part:
+    """What is left of a part after a key: keys are no beginnings of each other."""
+    return (part[0], key) if reverse else (prefix_successor(key) or key, part[1])
+
+
+class PrimaryIndex:
+    """The primary key of a table."""
+
+    __slots__ = ("_table", "name", "paths")
+
+    multi: Final = False
+    geo: Final = False
+    compound: Final = False
+
+    def __init__(self, table: TableDefinition) -> None:
+        self._table = table
+        self.name = table.primary_key
+        self.paths: tuple[tuple[str, ...], ...] | None = ((table.primary_key,),)
+
+    def get_all(self, run: Run, keys: Sequence[Value], fields: Fields, keep: Keep | None) -> Iterator[Document]:
+        """See `query.runtime.Index`."""
+        for key in keys:
+            refuse_null(key)
+        return self._get_all(run, [primary_key(key) for key in keys], fields, keep)
+
+    def _get_all(self, run: Run, keys: list[bytes], fields: Fields, keep: Keep | None) -> Iterator[Document]:
+        read, engine = reader(fields, keep), run.transaction.engine
+        for start in range(0, len(keys), LARGEST_BATCH):
+            if run.transaction.engine is not engine:
+                engine = current_engine(run, self._table)
+            for data in engine.get_many(self._table.space, keys[start : start + LARGEST_BATCH]):
+                if data is not None and (row := read(data)) is not None:
+                    yield row
+
+    def between(
+        self, run: Run, bounds: Range, fields: Fields, keep: Keep | None, *, reverse: bool = False
+    ) -> Iterator[Document]:
+        """See `query.runtime.Index`."""
+        return scan(run, self._table, _part(bounds), fields, keep, reverse=reverse)
+
+    def count(self, run: Run, keys: Sequence[Value]) -> int:
+        """See `query.runtime.Index`."""
+        for key in keys:
+            refuse_null(key)
+        found: list[bytes | None] = run.transaction.engine.get_many(
+            self._table.space, [primary_key(key) for key in keys]
+        )
+        return len(found) - found.count(None)
+
+    def count_between(self, run: Run, bounds: Range, most: int) -> int:
+        """See `query.runtime.Index`."""
+        return sum(1 for _ in islice(run.transaction.engine.scan(self._table.space, *_part(bounds)), most))
+
+    def keys(self, run: Run, bounds: Range, *, reverse: bool = False) -> Iterator[Value]:
+        """See `query.runtime.Index`. The documents are at hand here, and carry the key exactly."""
+        name = self.name
+        for row in self.between(run, bounds, frozenset({name}), None, reverse=reverse):
+            yield row[name]
+
+
+def _part(bounds: Range) -> Part:
+    check_bounds(bounds)
+    check_key(bounds.low, "Primary", bounds=True)
+    check_key(bounds.high, "Primary", bounds=True)
+    part = key_range(
+        bounds.low, bounds.high, "open" if bounds.low_open else "closed", "open" if bounds.high_open else "closed"
+    )
+    if len(part.full_low) > MAX_KEY_BYTES:
+        return prefix_successor(part.low) or part.low, part.high
+    return part.low, part.high

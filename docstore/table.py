@@ -1,0 +1,248 @@
+"""A table: its rows by primary key, and the writes that keep every index in step with them.
+
+A `Table` is made of a definition at one version of the catalog and holds no transaction: that is the `Run`'s. Any thread
+may use it. Documents are read in the fields asked for; what a whole document is decoded to is the caller's, to change as
+it likes.
+
+**Writing.** `write` first computes and checks everything and then writes, rows and each index's entries sorted, since
+sorted batches cost a seventh of single ones. A change that cannot be written (a document too large, a key that a unique
+index refuses) is left out of all of it, and its error handed back; an error of the engine leaves a transaction that can
+only be aborted. Every index that is ready is told of every change; a building one of those at or below its watermark,
+since its builder has passed them (`build.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Protocol, TypeAlias
+
+from docstore.catalog import IndexDefinition, TableDefinition
+from docstore.documents import decode_document, encode_document
+from docstore.indexes import make_index
+from docstore.indexes.base import LARGEST_BATCH, StoredIndex, Update
+from docstore.indexes.primary import EVERYTHING, PrimaryIndex, scan
+from docstore.keys import primary_key
+from docstore.layout import watermark_key
+from docstore.storage.engine import CATALOG_SPACE, WriteTransaction
+from docstore.transaction import Transaction
+from query.errors import ReqlError, ReqlOpFailedError, ReqlQueryLogicError
+from query.runtime import Change, Document, Fields, Index, Keep, Run
+from query.values import Value
+
+TableCommand: TypeAlias = Callable[..., Value]
+"""`(run, transaction, definition, *arguments, **options)`."""
+
+
+class Host(Protocol):
+    """What a table asks of its store."""
+
+    @property
+    def table_commands(self) -> Mapping[str, TableCommand]:
+        """The commands on tables, by name."""
+
+    def sync(self) -> None:
+        """Return when everything committed is on the disk."""
+
+
+class StoredTable:
+    """One table of a store, at one version of the catalog."""
+
+    __slots__ = ("_host", "_indexes", "_space", "database", "definition", "id", "name", "primary_index", "primary_key")
+
+    def __init__(self, definition: TableDefinition, host: Host) -> None:
+        self.definition = definition
+        self.name = definition.name
+        self.database = definition.database
+        self.primary_key = definition.primary_key
+        self.id = definition.id
+        self.primary_index = PrimaryIndex(definition)
+        self._space = definition.space
+        self._host = host
+        self._indexes: dict[str, StoredIndex] = {}
+
+    # Reading
+
+    def get(self, run: Run, key: Value) -> Document | None:
+        """See `query.runtime.Table`."""
+        data = run.transaction.engine.get(self._space, primary_key(key))
+        return None if data is None else decode_document(data)
+
+    def get_many(self, run: Run, keys: Sequence[Value]) -> list[Document | None]:
+        """See `query.runtime.Table`."""
+        wanted, engine = [primary_key(key) for key in keys], run.transaction.engine
+        found: list[Document | None] = []
+        for start in range(0, len(wanted), LARGEST_BATCH):
+            batch = engine.get_many(self._space, wanted[start : start + LARGEST_BATCH])
+            found += [None if data is None else decode_document(data) for data in batch]
+        return found
+
+    def scan(self, run: Run, fields: Fields, keep: Keep | None) -> Iterator[Document]:
+        """See `query.runtime.Table`."""
+        return scan(run, self.definition, EVERYTHING, fields, keep)
+
+    def count(self, run: Run) -> int:
+        """See `query.runtime.Table`."""
+        transaction: Transaction = run.transaction
+        return transaction.counts(self.definition)[0]
+
+    def index(self, run: Run, name: str) -> Index:
+        """See `query.runtime.Table`."""
+        if name == self.primary_key:
+            return self.primary_index
+        definition = self.definition.index(name)
+        if definition.state == "failed":
+            raise ReqlOpFailedError(
+                f"Index `{name}` on table `{self.definition.title}` could not be built: {definition.error}"
+            )
+        if definition.state == "building":
+            raise ReqlOpFailedError(
+                f"Index `{name}` on table `{self.definition.title}` was accessed before its construction was finished."
+            )
+        return self.stored_index(definition)
+
+    def ordered_indexes(self, run: Run) -> list[Index]:
+        """See `query.runtime.Table`."""
+        return [
+            self.stored_index(index)
+            for index in self.definition.indexes.values()
+            if index.state == "ready" and index.kind == "ordered"
+        ]
+
+    def stored_index(self, definition: IndexDefinition) -> StoredIndex:
+        """The index of a definition, in whatever state."""
+        index = self._indexes.get(definition.name)
+        if index is None:
+            index = self._indexes[definition.name] = make_index(self.definition, definition)
+        return index
+
+    # Writing
+
+    def check_key(self, document: Document) -> None:
+        """See `query.runtime.Table`."""
+        if self.primary_key not in document:
+            raise ReqlQueryLogicError(f"No attribute `{self.primary_key}`, the primary key, in the document.")
+        primary_key(document[self.primary_key])
+
+    def write(self, run: Run, changes: Sequence[Change]) -> list[str | None]:
+        """See `query.runtime.Table`."""
+        transaction: Transaction = run.transaction
+        writer = transaction.writer
+        errors: list[str | None] = [None] * len(changes)
+        updates, rows = self._encoded(changes, errors)
+        indexes = self._maintained(writer)
+        if any(index.definition.unique for index, _ in indexes):
+            refused = _refusals(writer, indexes, updates)
+            if refused:
+                self._note_refusals(refused, changes, errors)
+                updates = [update for update in updates if update[0] not in refused]
+                rows = [row for row in rows if row[0] not in refused]
+        if rows:
+            entries = {index.definition.space: index.update(writer, passed(updates)) for index, passed in indexes}
+            transaction.add_counts(self._space, self._write_rows(writer, updates, rows), entries)
+        return errors
+
+    def _encoded(
+        self, changes: Sequence[Change], errors: list[str | None]
+    ) -> tuple[list[Update], list[tuple[bytes, bytes | None]]]:
+        """The updates with their keys, and the rows in their stored form, None for one that goes."""
+        name = self.primary_key
+        updates: list[Update] = []
+        rows: list[tuple[bytes, bytes | None]] = []
+        for place, (old, new) in enumerate(changes):
+            try:
+                if new is not None:
+                    key = primary_key(new[name])
+                    rows.append((key, encode_document(new)))
+                else:
+                    assert old is not None, "a change from nothing to nothing"
+                    key = primary_key(old[name])
+                    rows.append((key, None))
+            except ReqlError as error:
+                errors[place] = error.message
+            else:
+                updates.append((key, old, new))
+        return updates, rows
+
+    def _maintained(self, writer: WriteTransaction) -> list[tuple[StoredIndex, Passed]]:
+        """The indexes that are told of changes, each with what picks the updates it is told of."""
+        found: list[tuple[StoredIndex, Passed]] = []
+        for definition in self.definition.indexes.values():
+            if definition.state == "ready":
+                found.append((self.stored_index(definition), _all))
+            elif definition.state == "building":
+                watermark = writer.get(CATALOG_SPACE, watermark_key(definition.space))
+                if watermark is not None:
+                    found.append((self.stored_index(definition), _up_to(watermark)))
+        return found
+
+    def _write_rows(
+        self, writer: WriteTransaction, updates: Sequence[Update], rows: list[tuple[bytes, bytes | None]]
+    ) -> int:
+        """Write the rows; how many more there are then."""
+        rows.sort()
+        puts = [(key, data) for key, data in rows if data is not None]
+        writer.put_many(self._space, puts)
+        if len(puts) < len(rows):
+            for key, data in rows:
+                if data is None:
+                    writer.delete(self._space, key)
+        return sum([old is None for _, old, _ in updates]) - (len(rows) - len(puts))
+
+    def _note_refusals(self, refused: Mapping[bytes, str], changes: Sequence[Change], errors: list[str | None]) -> None:
+        for place, (_, new) in enumerate(changes):
+            if errors[place] is None and new is not None:
+                errors[place] = refused.get(primary_key(new[self.primary_key]))
+
+    # The table as a whole
+
+    def info(self, run: Run) -> Document:
+        """See `query.runtime.Table`."""
+        transaction: Transaction = run.transaction
+        database = transaction.catalog.database(self.database)
+        return {
+            "db": {"id": database.id, "name": database.name, "type": "DB"},
+            "doc_count_estimates": [self.count(run)],
+            "id": self.id,
+            "indexes": list(self.definition.indexes),
+            "name": self.name,
+            "primary_key": self.primary_key,
+        }
+
+    def sync(self, run: Run) -> Document:
+        """See `query.runtime.Table`."""
+        self._host.sync()
+        return {"synced": 1}
+
+    def administer(self, run: Run, command: str, *arguments: Value, **options: Value) -> Value:
+        """See `query.runtime.Table`."""
+        return self._host.table_commands[command](run, run.transaction, self.definition, *arguments, **options)
+
+
+Passed: TypeAlias = Callable[[Sequence[Update]], Sequence[Update]]
+
+
+def _all(updates: Sequence[Update]) -> Sequence[Update]:
+    return updates
+
+
+def _up_to(watermark: bytes) -> Passed:
+    return lambda updates: [update for update in updates if update[0] <= watermark]
+
+
+def _refusals(
+    writer: WriteTransaction, indexes: Sequence[tuple[StoredIndex, Passed]], updates: Sequence[Update]
+) -> dict[bytes, str]:
+    """The updates that a unique index refuses.
+
+    What one index refuses leaves the others in another state than they were asked about, so they are asked again.
+    """
+    refused: dict[bytes, str] = {}
+    while True:
+        left = [update for update in updates if update[0] not in refused]
+        more: dict[bytes, str] = {}
+        for index, passed in indexes:
+            if index.definition.unique:
+                more = {**index.refusals(writer, passed(left)), **more}
+        if not more:
+            return refused
+        refused |= more
