@@ -1,0 +1,340 @@
+"""Writing data: insert, update, replace, delete.
+
+A write gives a summary of what it did. It sees the rows of its start, each once: the primary keys of a selection are
+collected before the first document is changed. What `insert` reads from a query is read while it writes, unless that
+query reads the table which is written to: then it is collected before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from query.determinism import free_variables, unproven_part
+from query.errors import ReqlDriverCompileError, ReqlError, ReqlQueryLogicError
+from query.evaluate import Closure, Compiler, Env, as_literal, as_value, located
+from query.json_text import pretty
+from query.merge import merge
+from query.registry import term
+from query.runtime import Document, Function, Row, Stream, Table, iterate, runtime_type_name, type_error
+from query.tables import table_of
+from query.term import FUNC, Argument, Source, Term, walk
+from query.values import VALUE_TYPES, NotPlainError, Value, from_python, group_marker
+from query.writes import BATCH_DOCUMENTS, ChangeOf, Resolve, ReturnChanges, Writer, duplicate_key
+
+
+@term(56, writes=True)
+def insert(
+    table: object,
+    documents: dict[str, Value] | list[Value] | Source,
+    *,
+    conflict: str | Function = "error",
+    return_changes: bool | str = False,
+    durability: str | None = None,
+    ignore_write_hook: bool = False,
+) -> dict[str, Value]:
+    """Insert a document, a list of them, those of any Python iterable, or the rows of a query.
+
+    An iterable that is no list is read while documents are written, and may be of any length. Documents without a
+    primary key are given a UUID; the summary lists them in `generated_keys`.
+
+    - `conflict`: what to do where there is a document with that key: `"error"` counts an error, `"replace"` replaces the
+      document, `"update"` merges the new one into it, a function of the key, the old and the new document gives the one
+      to write.
+    - `return_changes`: `True` lists `changes` with `old_val` and `new_val`; `"always"` lists also those documents that
+      were not changed, or not written because of an `error`.
+    - `durability`: `"hard"` or `"soft"`.
+
+    >>> r.table("posts").insert({"id": 4, "title": "Again"}).run(db)["inserted"]
+    1
+    """
+
+
+@term(53, writes=True)
+def update(
+    selection: object,
+    change: dict[str, Value] | Function,
+    *,
+    return_changes: bool | str = False,
+    durability: str | None = None,
+    non_atomic: bool = False,
+    ignore_write_hook: bool = False,
+) -> dict[str, Value]:
+    """Merge fields into a document, the documents of a selection, or those of a table.
+
+    `change` is an object, or a function of the document that gives one; objects inside it are merged, but for
+    `r.literal`. A function that is not deterministic, or reads a table, needs `non_atomic=True`. The other options are
+    those of `insert`.
+
+    >>> r.table("posts").get(1).update({"likes": r.row["likes"].default(0) + 1}).run(db)["replaced"]
+    1
+    """
+
+
+@term(55, writes=True)
+def replace(
+    selection: object,
+    change: dict[str, Value] | Function | None,
+    *,
+    return_changes: bool | str = False,
+    durability: str | None = None,
+    non_atomic: bool = False,
+    ignore_write_hook: bool = False,
+) -> dict[str, Value]:
+    """Put another document in the place of a document, or of each document of a selection or a table.
+
+    `change` is the new document, or a function of the old one that gives it, with the same primary key. None deletes;
+    where `get` has found nothing, the document is inserted. Options as of `update`.
+
+    >>> r.table("posts").replace(lambda post: post.without("draft")).run(db)["unchanged"]
+    3
+    """
+
+
+@term(54, writes=True)
+def delete(
+    selection: object,
+    *,
+    return_changes: bool | str = False,
+    durability: str | None = None,
+    ignore_write_hook: bool = False,
+) -> dict[str, Value]:
+    """Delete a document, the documents of a selection, or those of a table. Options as of `insert`.
+
+    >>> r.table("posts").get(3).delete().run(db)["deleted"]
+    1
+    """
+
+
+# Options
+
+
+def _return_changes(compiler: Compiler, node: Term) -> Callable[[Env], ReturnChanges]:
+    value = compiler.value(node.options.get("return_changes", False))
+
+    def return_changes(env: Env) -> ReturnChanges:
+        found = value(env)
+        if found is True or found is False or found == "always":
+            return found  # type: ignore[no-any-return]
+        if type(found) is str:
+            raise located(
+                ReqlQueryLogicError(
+                    f'Invalid return_changes value `{found}` (options are `true`, `false`, and `"always"`).'
+                ),
+                node,
+            )
+        raise located(type_error("BOOL", found), node)
+
+    return return_changes
+
+
+def _check_durability(compiler: Compiler, node: Term) -> Callable[[Env], None]:
+    if node.options.get("durability") in (None, "hard", "soft"):
+        return lambda env: None
+    value = compiler.value(node.options["durability"])
+
+    def check(env: Env) -> None:
+        found = value(env)
+        if found not in (None, "hard", "soft"):
+            raise located(
+                ReqlQueryLogicError(f'Durability option `{found}` unrecognized (options are "hard" and "soft").'), node
+            )
+
+    return check
+
+
+def _check_atomic(compiler: Compiler, node: Term) -> Callable[[Env], None]:
+    """A closure that raises where a function is not sure to be deterministic and `non_atomic` is not given."""
+    part = unproven_part(node.args[1], constant_now=True)
+    if part is None:
+        return lambda env: None
+    non_atomic = compiler.value(node.options.get("non_atomic", False))
+
+    def check(env: Env) -> None:
+        if non_atomic(env) is not True:
+            raise ReqlQueryLogicError(
+                "Could not prove function deterministic.  Maybe you want to use the non_atomic flag?", part
+            )
+
+    return check
+
+
+# Update, replace, delete
+
+
+def _writing_rows(compiler: Compiler, node: Term, change_of: Callable[[Env], ChangeOf]) -> Closure:
+    """A closure that changes each document that a term's first argument selects, and gives the summary."""
+    selection = node.args[0]
+    source = compiler.any(selection)
+    # The name of the primary key is known only when the query runs; `id` is the most likely.
+    only_ids = compiler.rows(selection, frozenset({"id"})) if compiler.is_stream(selection) else None
+    return_changes, check_durability = _return_changes(compiler, node), _check_durability(compiler, node)
+
+    def write(env: Env) -> Document:
+        check_durability(env)
+        found = source(env)
+        try:
+            table = _table_of(found)
+            writer = Writer(env[0], table, return_changes(env))
+            if type(found) is Row:
+                writer.replace_row(found.key, found.value, change_of(env))
+                writer.flush()
+            else:
+                rows = only_ids(env) if only_ids is not None and table.primary_key == "id" else found
+                writer.replace_rows(_distinct_keys(rows, table.primary_key), change_of(env))
+        except ReqlError as error:
+            raise located(error, node) from None
+        return writer.summary.result()
+
+    return write
+
+
+def _table_of(found: Any) -> Table:
+    """The table of a selection; ReqlQueryLogicError where there is none."""
+    table: Table | None = found.table if type(found) in (Row, Stream) else None
+    if table is not None:
+        return table
+    if type(found) is Stream:
+        raise ReqlQueryLogicError("Expected type SELECTION but found SEQUENCE:\nVALUE SEQUENCE")
+    if type(found) in VALUE_TYPES:
+        raise ReqlQueryLogicError(f"Expected type SELECTION but found DATUM:\n{pretty(found)}")
+    raise ReqlQueryLogicError(f"Expected type SELECTION but found {runtime_type_name(found)}.")
+
+
+def _distinct_keys(rows: Iterable[Value], name: str) -> list[Value]:
+    """The primary keys of rows, each once, in the order of the rows."""
+    keys = {}
+    for row in rows:
+        key = row[name]
+        keys[key if type(key) is str else group_marker(key)] = key
+    return list(keys.values())
+
+
+@update.compiles
+def _(compiler: Compiler, node: Term) -> Closure:
+    check_atomic, compiled = _check_atomic(compiler, node), compiler.function(node.args[1], 1, body="any")
+
+    def change_of(env: Env) -> ChangeOf:
+        check_atomic(env)
+        function = compiled.bind(env)
+        return lambda old: None if old is None else merge(old, as_literal(function(old)))
+
+    return _writing_rows(compiler, node, change_of)
+
+
+@replace.compiles
+def _(compiler: Compiler, node: Term) -> Closure:
+    check_atomic, compiled = _check_atomic(compiler, node), compiler.function(node.args[1], 1, body="any")
+
+    def change_of(env: Env) -> ChangeOf:
+        check_atomic(env)
+        function = compiled.bind(env)
+        return lambda old: as_value(function(old))
+
+    return _writing_rows(compiler, node, change_of)
+
+
+@delete.compiles
+def _(compiler: Compiler, node: Term) -> Closure:
+    return _writing_rows(compiler, node, lambda env: lambda old: None)
+
+
+# Insert
+
+
+@insert.compiles
+def _(compiler: Compiler, node: Term) -> Closure:
+    find, source = table_of(compiler, node.args[0]), compiler.any(node.args[1])
+    resolve, reads = _resolve(compiler, node), _reads(compiler, node.args[1])
+    return_changes, check_durability = _return_changes(compiler, node), _check_durability(compiler, node)
+
+    def write(env: Env) -> Document:
+        check_durability(env)
+        table, found = find(env), source(env)
+        writer = Writer(env[0], table, return_changes(env))
+        try:
+            if type(found) is Row:
+                found = found.value
+            if type(found) is dict:
+                writer.insert_batch([found], resolve(env, table))
+            elif type(found) is list:
+                for start in range(0, len(found), BATCH_DOCUMENTS):
+                    writer.insert_batch(found[start : start + BATCH_DOCUMENTS], resolve(env, table))
+            elif type(found) is Source:
+                writer.insert(_documents_of(found), resolve(env, table))
+            else:
+                rows = iterate(found)
+                writer.insert(iter(list(rows)) if reads(env, table) else rows, resolve(env, table))
+        except ReqlError as error:
+            raise located(error, node) from None
+        return writer.summary.result()
+
+    return write
+
+
+def _documents_of(source: Source) -> Iterator[Value]:
+    """The documents of a user's iterable, each checked through."""
+    for number, document in enumerate(source.iterable):
+        try:
+            yield from_python(document)
+        except NotPlainError:
+            raise ReqlDriverCompileError(
+                f"Expected plain data from the iterable given to insert, but document {number} has a query or a function "
+                "in it; a list may have."
+            ) from None
+        except ReqlDriverCompileError as error:
+            raise ReqlDriverCompileError(
+                f"Document {number} of the iterable given to insert: {error.message}"
+            ) from None
+
+
+def _reads(compiler: Compiler, source: Argument) -> Callable[[Env, Table], bool]:
+    """A closure that tells whether a query may read a table."""
+    tables = [node for node in walk(source) if node.kind.name == "table"]
+    if free_variables(source) or any(not _is_named_plainly(node) for node in tables):
+        return lambda env, table: True
+    found = [table_of(compiler, node) for node in tables]
+    return lambda env, table: any(find(env).id == table.id for find in found)
+
+
+def _is_named_plainly(table: Term) -> bool:
+    return all(
+        type(arg) is str or (type(arg) is Term and arg.kind.name == "db" and type(arg.args[0]) is str)
+        for arg in table.args
+    )
+
+
+_CONFLICTS: dict[str, Callable[[Table], Resolve]] = {
+    "error": duplicate_key,
+    "replace": lambda table: lambda key, old, new: new,
+    "update": lambda table: lambda key, old, new: merge(old, new),
+}
+
+
+def _resolve(compiler: Compiler, node: Term) -> Callable[[Env, Table], Resolve]:
+    """A closure of what `conflict` says: what becomes of two documents with one key."""
+    conflict = node.options.get("conflict", "error")
+    if type(conflict) is Term and conflict.kind is FUNC:
+        return _resolve_by_function(compiler, conflict)
+    value = compiler.value(conflict)
+
+    def resolve(env: Env, table: Table) -> Resolve:
+        found = value(env)
+        make = _CONFLICTS.get(found) if type(found) is str else None
+        if make is None:
+            raise ReqlQueryLogicError(
+                f'Conflict option `{found}` unrecognized (options are "error", "replace" and "update").'
+            )
+        return make(table)
+
+    return resolve
+
+
+def _resolve_by_function(compiler: Compiler, function: Term) -> Callable[[Env, Table], Resolve]:
+    if len(function.args[0]) != 3:
+        raise ReqlQueryLogicError("The conflict function passed to `insert` should expect 3 arguments.", function)
+    part = unproven_part(function, constant_now=True)
+    if part is not None:
+        raise ReqlQueryLogicError("The conflict function passed to `insert` must be deterministic.", part)
+    compiled = compiler.function(function, 3)
+    return lambda env, table: compiled.bind(env)

@@ -1,0 +1,350 @@
+"""How documents are written: one by one for the user, batch by batch for the store; and the summary of it all.
+
+A `Writer` belongs to one write term. It is told what is to become of one document after the other, and writes them in
+batches in which no key occurs twice. What goes wrong with one document is counted in the `Summary`, and the others are
+written; with the option `on_error="raise"` it is raised. Within a batch everything is computed before anything is
+written, so that a write of one batch which raises has written nothing.
+
+**Memory.** A batch holds at most `BATCH_DOCUMENTS` documents and about `BATCH_BYTES` of text in them, reckoned from every
+seventh: as Python objects documents are some five times as large.
+
+The summary is RethinkDB's: six counts always; `first_error`, `generated_keys`, `changes` and `warnings` where they apply.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice, repeat
+from typing import Final, Literal, TypeAlias
+
+from query.errors import ReqlDriverError, ReqlError, ReqlOpFailedError, ReqlQueryLogicError, ReqlRuntimeError
+from query.json_text import pretty
+from query.runtime import Change, Document, Run, Table, runtime_type_name, type_error
+from query.values import Value, equal, group_marker
+
+BATCH_DOCUMENTS: Final = 20_000
+"""Sorted batches of this size write index entries twice as fast as batches of 1,000; larger ones gain nothing."""
+
+BATCH_BYTES: Final = 32 * 1024 * 1024
+
+GENERATED_KEYS_LIMIT: Final = 100_000
+"""Keys that a summary lists; RethinkDB's number."""
+
+ReturnChanges: TypeAlias = Literal[False, True, "always"]
+
+ChangeOf: TypeAlias = Callable[[Document | None], Value]
+"""What becomes of a document: another one, or None for nothing; where there is none, it is given None too."""
+
+Resolve: TypeAlias = Callable[[Value, Document, Document], Value]
+"""What becomes of two documents with one key: from the key, the old and the new one."""
+
+_FIRST_CHUNK: Final = 16
+_LARGEST_CHUNK: Final = 512
+_SAMPLE_STEP: Final = 7
+
+
+class Summary:
+    """What became of the documents of one write."""
+
+    __slots__ = (
+        "_changes_left_out",
+        "_keys_left_out",
+        "_limit",
+        "changes",
+        "deleted",
+        "errors",
+        "first_error",
+        "generated_keys",
+        "inserted",
+        "replaced",
+        "return_changes",
+        "skipped",
+        "unchanged",
+    )
+
+    def __init__(self, return_changes: ReturnChanges, limit: int) -> None:
+        self.deleted = self.errors = self.inserted = self.replaced = self.skipped = self.unchanged = 0
+        self.first_error: str | None = None
+        self.generated_keys: list[Value] = []
+        self.changes: list[Value] = []
+        self.return_changes = return_changes
+        self._limit = limit
+        self._changes_left_out = self._keys_left_out = 0
+
+    def count(self, old: Document | None, new: Document | None, same: bool) -> None:
+        """Note what became of one document."""
+        if old is None:
+            if new is None:
+                self.skipped += 1
+            else:
+                self.inserted += 1
+        elif new is None:
+            self.deleted += 1
+        elif same:
+            self.unchanged += 1
+        else:
+            self.replaced += 1
+        if self.return_changes and (not same or self.return_changes == "always"):
+            self._add_change({"new_val": new, "old_val": old})
+
+    def fail(self, old: Document | None, message: str) -> None:
+        """Note that one document could not be written."""
+        self.errors += 1
+        if self.first_error is None:
+            self.first_error = message
+        if self.return_changes == "always":
+            self._add_change({"error": message, "new_val": old, "old_val": old})
+
+    def add_key(self, key: Value) -> None:
+        """Note a key that was made up."""
+        if len(self.generated_keys) < GENERATED_KEYS_LIMIT:
+            self.generated_keys.append(key)
+        else:
+            self._keys_left_out += 1
+
+    def result(self) -> Document:
+        """The summary as the query gives it."""
+        result: Document = {"changes": self.changes} if self.return_changes else {}
+        result |= {"deleted": self.deleted, "errors": self.errors}
+        if self.first_error is not None:
+            result["first_error"] = self.first_error
+        if self.generated_keys:
+            result["generated_keys"] = self.generated_keys
+        result |= {
+            "inserted": self.inserted,
+            "replaced": self.replaced,
+            "skipped": self.skipped,
+            "unchanged": self.unchanged,
+        }
+        warnings = self._warnings()
+        return {**result, "warnings": warnings} if warnings else result
+
+    def _add_change(self, change: Document) -> None:
+        if len(self.changes) < self._limit:
+            self.changes.append(change)
+        else:
+            self._changes_left_out += 1
+
+    def _warnings(self) -> list[str]:
+        found = []
+        if self._changes_left_out:
+            found.append(_truncation("changes", len(self.changes) + self._changes_left_out, self._limit))
+        if self._keys_left_out:
+            count = len(self.generated_keys) + self._keys_left_out
+            found.append(_truncation("generated keys", count, GENERATED_KEYS_LIMIT))
+        return found
+
+
+def _truncation(what: str, count: int, limit: int) -> str:
+    return f"Too many {what} ({count}), array truncated to {limit}."
+
+
+class Writer:
+    """Writes to one table; every document it is told of comes out in the summary, in that order."""
+
+    __slots__ = ("_errors", "_raises", "_run", "_steps", "_unchanged", "summary", "table")
+
+    def __init__(self, run: Run, table: Table, return_changes: ReturnChanges) -> None:
+        self.table = table
+        self.summary = Summary(return_changes, run.array_limit)
+        self._run = run
+        self._raises = run.options.get("on_error") == "raise"
+        self._steps: list[Change] = []
+        self._errors: dict[int, str] = {}
+        self._unchanged: set[int] = set()
+
+    # The steps of a batch
+
+    def change(self, key: Value, old: Document | None, new: Value) -> None:
+        """Put a document in the place of `old`, or nothing; `key` is the key of that place."""
+        if new is None:
+            same = old is None
+        else:
+            self._check(key, old, new)
+            same = old is not None and equal(old, new)
+        if same:
+            self._unchanged.add(len(self._steps))
+        self._steps.append(Change(old, new))
+
+    def fail(self, old: Document | None, error: ReqlError) -> None:
+        """Leave a document as it is, since it cannot be written."""
+        if self._raises:
+            raise error
+        self._errors[len(self._steps)] = error.message
+        self._steps.append(Change(old, old))
+
+    def _check(self, key: Value, old: Document | None, new: Value) -> None:
+        name = self.table.primary_key
+        if type(new) is not dict:
+            raise ReqlQueryLogicError(
+                f"Inserted value must be an OBJECT (got {runtime_type_name(new)}):\n{pretty(new)}"
+            )
+        if name not in new:
+            raise ReqlQueryLogicError(f"Inserted object must have primary key `{name}`:\n{pretty(new)}")
+        found = new[name]
+        if found is not key and not equal(found, key):
+            raise ReqlQueryLogicError(f"Primary key `{name}` cannot be changed (`{pretty(old)}` -> `{pretty(new)}`).")
+
+    def flush(self) -> None:
+        """Write the steps so far."""
+        steps, errors, unchanged = self._steps, self._errors, self._unchanged
+        if not steps:
+            return
+        self._steps, self._errors, self._unchanged = [], {}, set()
+        places = [place for place in range(len(steps)) if place not in errors and place not in unchanged]
+        if places:
+            problems = self.table.write(self._run, [steps[place] for place in places])
+            self._note(places, problems, errors)
+        summary = self.summary
+        for place, (old, new) in enumerate(steps):
+            if place in errors:
+                summary.fail(old, errors[place])
+            else:
+                summary.count(old, new, place in unchanged)
+
+    def _note(self, places: list[int], problems: list[str | None], errors: dict[int, str]) -> None:
+        for place, problem in zip(places, problems, strict=True):
+            if problem is not None:
+                if self._raises:
+                    raise ReqlOpFailedError(problem)
+                errors[place] = problem
+
+    # Writes
+
+    def replace_rows(self, keys: Iterable[Value], change: ChangeOf) -> None:
+        """Put in the place of the documents of these keys, which are distinct, what `change` makes of each."""
+        remaining, step = iter(keys), _FIRST_CHUNK
+        while chunk := list(islice(remaining, step)):
+            documents = self.table.get_many(self._run, chunk)
+            for key, old in zip(chunk, documents, strict=True):
+                self.replace_row(key, old, change)
+            self.flush()
+            average = _average_size(documents)
+            step = max(1, min(BATCH_DOCUMENTS, step * 8, BATCH_BYTES // average))
+
+    def replace_row(self, key: Value, old: Document | None, change: ChangeOf) -> None:
+        """Put in the place of one document, or of none, what `change` makes of it."""
+        try:
+            self.change(key, old, change(old))
+        except ReqlDriverError:
+            raise
+        except ReqlRuntimeError as error:
+            self.fail(old, error)
+
+    def insert(self, documents: Iterator[Value], resolve: Resolve) -> None:
+        """Insert documents; where there is one with the key already, what `resolve` gives is put in its place."""
+        for batch in batches(documents):
+            self.insert_batch(batch, resolve)
+
+    def insert_batch(self, batch: list[Value], resolve: Resolve) -> None:
+        """Insert a list of documents, which is this writer's own, in one batch where no key occurs twice."""
+        keys, refused = self._keys_of(batch)
+        if refused:
+            found = iter(self.table.get_many(self._run, [key for at, key in enumerate(keys) if at not in refused]))
+            olds = [None if at in refused else next(found) for at in range(len(batch))]
+        else:
+            olds = self.table.get_many(self._run, keys)
+            if olds.count(None) == len(olds) and _are_distinct(keys) and not self.summary.return_changes:
+                self._insert_new(batch)
+                return
+        pending: set[Value] = set()
+        for at, document in enumerate(batch):
+            if at in refused:
+                self.fail(None, refused[at])
+                continue
+            key, old, marker = keys[at], olds[at], group_marker(keys[at])
+            if marker in pending:
+                self.flush()
+                pending.clear()
+                (old,) = self.table.get_many(self._run, [key])
+            pending.add(marker)
+            self._insert_one(key, old, document, resolve)
+        self.flush()
+
+    def _insert_one(self, key: Value, old: Document | None, document: Document, resolve: Resolve) -> None:
+        try:
+            self.change(key, old, document if old is None else resolve(key, old, document))
+        except ReqlDriverError:
+            raise
+        except ReqlRuntimeError as error:
+            self.fail(old, error)
+
+    def _insert_new(self, batch: list[Document]) -> None:
+        """The most usual insert, and the fastest: none of the documents is there, and nobody wants to hear of changes."""
+        problems = self.table.write(self._run, list(map(Change, repeat(None), batch)))
+        failed = [problem for problem in problems if problem is not None]
+        if failed and self._raises:
+            raise ReqlOpFailedError(failed[0])
+        self.summary.inserted += len(batch) - len(failed)
+        for problem in failed:
+            self.summary.fail(None, problem)
+
+    def _keys_of(self, batch: list[Value]) -> tuple[list[Value], dict[int, ReqlError]]:
+        """The key of each document, made up where it has none, and the errors of those that have no good one, by place."""
+        name, check = self.table.primary_key, self.table.check_key
+        keys: list[Value] = []
+        refused: dict[int, ReqlError] = {}
+        for at, document in enumerate(batch):
+            try:
+                if type(document) is not dict:
+                    raise type_error("OBJECT", document)
+                if name not in document:
+                    batch[at] = document = {name: str(uuid.uuid4()), **document}
+                    self.summary.add_key(document[name])
+                else:
+                    check(document)
+                keys.append(document[name])
+            except ReqlDriverError:
+                raise
+            except ReqlRuntimeError as error:
+                refused[at] = error
+                keys.append(None)
+        return keys, refused
+
+
+def _are_distinct(keys: list[Value]) -> bool:
+    kinds = set(map(type, keys))
+    markers = keys if kinds <= {str} or kinds <= {int, float} else list(map(group_marker, keys))
+    return len(set(markers)) == len(keys)
+
+
+def batches(documents: Iterator[Value]) -> Iterator[list[Value]]:
+    """The documents in lists that are neither too long nor too large."""
+    batch: list[Value] = []
+    size, step = 0, _FIRST_CHUNK
+    while chunk := list(islice(documents, step)):
+        batch += chunk
+        average = _average_size(chunk)
+        size += average * len(chunk)
+        if len(batch) >= BATCH_DOCUMENTS or size >= BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+        step = max(1, min(_LARGEST_CHUNK, BATCH_BYTES // 4 // average, BATCH_DOCUMENTS - len(batch)))
+    if batch:
+        yield batch
+
+
+def _average_size(documents: list[Value]) -> int:
+    sample = documents[::_SAMPLE_STEP]
+    return sum(map(_rough_size, sample)) // len(sample) + 1
+
+
+def _rough_size(value: Value) -> int:
+    """About how many bytes a value takes when it is stored."""
+    kind = type(value)
+    if kind is str or kind is bytes:
+        return len(value)
+    if kind is dict:
+        return sum(map(len, value)) + sum(map(_rough_size, value.values()))
+    return sum(map(_rough_size, value)) if kind is list else 8
+
+
+def duplicate_key(table: Table) -> Resolve:
+    """What resolves a conflict by an error."""
+    name = table.primary_key
+
+    def refuse(key: Value, old: Document, new: Document) -> Value:
+        raise ReqlQueryLogicError(f"Duplicate primary key `{name}`:\n{pretty(old)}\n{pretty(new)}")
+
+    return refuse
