@@ -212,7 +212,7 @@ class Compiler:
         if type(node) is not Term:
             return _constant(node)
         declaration = BY_KIND.get(node.kind)
-        if declaration is not None and "compiles_value" in declaration.hooks and not self._is_special(node):
+        if declaration is not None and "compiles_value" in declaration.hooks and not self.is_special(node):
             closure: Closure = declaration.hooks["compiles_value"](self, node)
             return closure
         inner = self.any(node)
@@ -247,7 +247,7 @@ class Compiler:
     def _rows(self, node: Argument, need: Fields, keep: KeepMaker) -> Closure:
         if type(node) is Term:
             declaration = BY_KIND.get(node.kind)
-            if declaration is not None and not self._is_special(node):
+            if declaration is not None and not self.is_special(node):
                 hooks = declaration.hooks
                 if "compiles_rows" in hooks:
                     closure: Closure = hooks["compiles_rows"](self, node, need, keep)
@@ -306,13 +306,13 @@ class Compiler:
         return (
             declaration is not None
             and not declaration.maps
-            and not self._is_special(node)
+            and not self.is_special(node)
             and accepted(declaration.returns) is not None
         )
 
     def is_stream(self, node: Argument) -> bool:
         """Whether the term is sure to be a sequence whose rows are made one by one, and not grouped."""
-        if type(node) is not Term or self._is_special(node):
+        if type(node) is not Term or self.is_special(node):
             return False
         declaration = BY_KIND.get(node.kind)
         if declaration is None:
@@ -382,7 +382,7 @@ class Compiler:
 
         return build
 
-    def _is_special(self, node: Term) -> bool:
+    def is_special(self, node: Term) -> bool:
         """Whether the term is not compiled by its own declaration: grouped data, or `r.args` among its arguments."""
         return _has_args(node) or (
             bool(node.args) and node.kind.name not in _OPAQUE_TO_GROUPS and self.is_grouped(node.args[0])
