@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
-from query.errors import ReqlError
+from query.errors import ReqlError, ReqlQueryLogicError
 from query.evaluate import Compiler, Env, located
-from query.runtime import Database, Index, Stream, Table, type_error
+from query.runtime import Database, Index, Range, Stream, Table, type_error
 from query.term import Argument, Term
-from query.values import Value
+from query.values import MAXVAL, MINVAL, Value
 
 
 def table_of(compiler: Compiler, node: Argument) -> Callable[[Env], Table]:
@@ -52,6 +53,69 @@ def index_of(compiler: Compiler, node: Term, source: Argument) -> Callable[[Env]
             raise located(error, node) from None
 
     return index
+
+
+def range_of(compiler: Compiler, node: Term) -> Callable[[Env], Range]:
+    """A closure of the range that a `between` asks for."""
+    low, high = compiler.any(node.args[1]), compiler.any(node.args[2])
+    left = compiler.value(node.options.get("left_bound", "closed"))
+    right = compiler.value(node.options.get("right_bound", "open"))
+
+    def bounds(env: Env) -> Range:
+        return Range(low(env), high(env), is_open(left(env), "left_bound"), is_open(right(env), "right_bound"))
+
+    return bounds
+
+
+def is_open(bound: Value, name: str) -> bool:
+    """Whether a bound is `"open"`; ReqlQueryLogicError where it is neither that nor `"closed"`."""
+    if bound not in ("open", "closed"):
+        raise ReqlQueryLogicError(f'Expected `open` or `closed` for optarg `{name}` (got `"{bound}"`).')
+    return bool(bound == "open")
+
+
+class IndexSlice(NamedTuple):
+    """A part of an index of a table."""
+
+    table: Table
+    order: Index
+    bounds: Range
+
+
+def slice_of_index(compiler: Compiler, node: Term, name: Argument, refusal: str) -> Callable[[Env], IndexSlice]:
+    """The part of the index `name` that a term's source is: all of a table, or a `between` on the same index.
+
+    Raises ReqlQueryLogicError where it is neither, in the words of `refusal`.
+    """
+    source, named = node.args[0], compiler.value(name)
+    if type(source) is Term and source.kind.name == "between" and not compiler.is_special(source):
+        find, bounds = index_of(compiler, source, source.args[0]), range_of(compiler, source)
+
+        def between_slice(env: Env) -> IndexSlice:
+            table, index = find(env)
+            wanted = text_of(named(env))
+            if wanted != index.name:
+                raise ReqlQueryLogicError(
+                    f"Cannot order by index `{wanted}` after calling BETWEEN on index `{index.name}`.", node
+                )
+            return IndexSlice(table, index, bounds(env))
+
+        return between_slice
+    find_table = table_of(compiler, source)
+
+    def table_slice(env: Env) -> IndexSlice:
+        try:
+            table = find_table(env)
+        except ReqlQueryLogicError as error:
+            if error.message.startswith("Expected type TABLE"):
+                raise ReqlQueryLogicError(refusal, node) from None
+            raise
+        try:
+            return IndexSlice(table, table.index(env[0], text_of(named(env))), Range(MINVAL, MAXVAL))
+        except ReqlError as error:
+            raise located(error, node) from None
+
+    return table_slice
 
 
 def text_of(name: Value) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from query.errors import ReqlError, ReqlNonExistenceError, ReqlQueryLogicError
+from query.errors import ReqlError, ReqlNonExistenceError
 from query.evaluate import Closure, Compiler, Env, KeepMaker, MakeKeep, Transform, located
 from query.registry import term
 from query.runtime import (
@@ -17,11 +17,10 @@ from query.runtime import (
     Fields,
     Function,
     Keep,
-    Range,
     Row,
     Stream,
 )
-from query.tables import index_of, table_of, text_of
+from query.tables import index_of, range_of, table_of, text_of
 from query.term import MAKE_OBJ, Argument, Term
 from query.values import Value, equal
 
@@ -167,24 +166,6 @@ def between(
     >>> r.table("posts").between(1, 3, right_bound="closed").count().run(db)
     3
     """
-
-
-def range_of(compiler: Compiler, node: Term) -> Callable[[Env], Range]:
-    """A closure of the range that a `between` asks for."""
-    low, high = compiler.any(node.args[1]), compiler.any(node.args[2])
-    left = compiler.value(node.options.get("left_bound", "closed"))
-    right = compiler.value(node.options.get("right_bound", "open"))
-
-    def bounds(env: Env) -> Range:
-        return Range(low(env), high(env), _is_open(left(env), "left_bound"), _is_open(right(env), "right_bound"))
-
-    return bounds
-
-
-def _is_open(bound: Value, name: str) -> bool:
-    if bound not in ("open", "closed"):
-        raise ReqlQueryLogicError(f'Expected `open` or `closed` for optarg `{name}` (got `"{bound}"`).')
-    return bool(bound == "open")
 
 
 @between.compiles

@@ -1,0 +1,172 @@
+"""What a field name, a function or a value stands for where a term takes one of them: closures over rows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple, TypeAlias
+
+from query.annotations import accepted, argument_error
+from query.errors import ReqlNonExistenceError, ReqlQueryLogicError
+from query.evaluate import CompiledFunction, Compiler, Env, located
+from query.runtime import Fields, runtime_type_name, type_error
+from query.term import FUNC, Argument, Term
+from query.values import Value, equal
+
+Read: TypeAlias = Callable[[Value], Value]
+Test: TypeAlias = Callable[[Value], bool]
+
+MISSING: Final[Any] = type("Missing", (), {"__slots__": (), "__repr__": lambda _: "MISSING"})()
+"""What is read where there is nothing, if null has to be told from it."""
+
+
+class Reader(NamedTuple):
+    """What is read of each row: the fields looked at, and what reads them within one execution."""
+
+    fields: Fields
+    bind: Callable[[Env], Read]
+
+
+def reader(compiler: Compiler, arg: Argument, node: Term, missing: Any = None) -> Reader:
+    """Reads what a field name or a function says; `missing` where that raises a ReqlNonExistenceError.
+
+    An argument that is neither is evaluated, and has to give a field name.
+    """
+    if type(arg) is str:
+        read_field = _field_reader(arg, missing, node)
+        return Reader(frozenset({arg}), lambda env: read_field)
+    if type(arg) is Term and arg.kind is FUNC:
+        compiled = compiler.function(arg, 1)
+        return Reader(compiled.fields[0], lambda env: _tolerant(compiled.bind(env), missing))
+    name = compiler.any(arg)
+
+    def bind(env: Env) -> Read:
+        found = name(env)
+        if type(found) is not str:
+            raise located(type_error("FUNCTION", found), arg if type(arg) is Term else node)
+        return _field_reader(found, missing, node)
+
+    return Reader(None, bind)
+
+
+def _field_reader(name: str, missing: Any, node: Term) -> Read:
+    def read(row: Value) -> Value:
+        try:
+            return row.get(name, missing)
+        except AttributeError:
+            return _field_of_other(row, name, missing, node)
+
+    return read
+
+
+def _field_of_other(row: Value, name: str, missing: Any, node: Term) -> Value:
+    """The field of a row that is no object: of an array, those of its objects that have it."""
+    if row is None:
+        return missing
+    if type(row) is not list:
+        raise ReqlQueryLogicError(f"Cannot perform get_field on a non-object non-sequence `{shown(row)}`.", node)
+    read = _field_reader(name, MISSING, node)
+    return [found for item in row if (found := read(item)) is not MISSING]
+
+
+def shown(value: Value) -> str:
+    """A value as errors print it."""
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _tolerant(function: Read, missing: Any) -> Read:
+    def read(row: Value) -> Value:
+        try:
+            return function(row)
+        except ReqlNonExistenceError:
+            return missing
+
+    return read
+
+
+class Predicate(NamedTuple):
+    """A test of each row: the fields looked at, and what makes the test within one execution."""
+
+    fields: Fields
+    bind: Callable[[Env], Test]
+
+
+def predicate(compiler: Compiler, arg: Argument, *, tolerant: bool = True) -> Predicate:
+    """The test that a row is equal to a value, or that a function holds for it.
+
+    `tolerant`: it does not hold where the function raises a ReqlNonExistenceError.
+    """
+    if type(arg) is Term and arg.kind is FUNC:
+        compiled = compiler.function(arg, 1)
+
+        def bind_function(env: Env) -> Test:
+            function = _tolerant(compiled.bind(env), None) if tolerant else compiled.bind(env)
+
+            def holds(row: Value) -> bool:
+                found = function(row)
+                return found is not None and found is not False
+
+            return holds
+
+        return Predicate(compiled.fields[0], bind_function)
+    value = compiler.value(arg)
+
+    def bind_value(env: Env) -> Test:
+        wanted = value(env)
+        return lambda row: equal(row, wanted)
+
+    return Predicate(None, bind_value)
+
+
+def function_of(
+    compiler: Compiler, arg: Argument, arity: int | None, node: Term, *, body: str = "value"
+) -> CompiledFunction:
+    """A function where nothing else may stand; ReqlQueryLogicError, when it is compiled, for anything else."""
+    if type(arg) is Term and arg.kind is FUNC:
+        return compiler.function(arg, arity, body=body)
+    found = arg.kind.name.upper() if type(arg) is Term else runtime_type_name(arg)
+    raise ReqlQueryLogicError(f"Expected type FUNCTION but found {found}.", arg if type(arg) is Term else node)
+
+
+_WHOLE: Final = accepted(int)
+
+
+def whole_number(compiler: Compiler, arg: Argument, node: Term) -> Callable[[Env], int]:
+    """A closure of a whole number; ReqlQueryLogicError for anything else."""
+    value = compiler.value(arg)
+
+    def number(env: Env) -> int:
+        found = value(env)
+        if type(found) is int:
+            return found
+        if type(found) is float and found.is_integer():
+            return int(found)
+        assert _WHOLE is not None
+        raise located(argument_error(_WHOLE, found), arg if type(arg) is Term else node)
+
+    return number
+
+
+def union_of(*fields: Fields) -> Fields:
+    """All the fields of several sets; None where one is None."""
+    result: frozenset[str] = frozenset()
+    for each in fields:
+        if each is None:
+            return None
+        result |= each
+    return result
+
+
+def is_selection(compiler: Compiler, node: Argument) -> bool:
+    """Whether a term is sure to be a selection of a table's rows, and not grouped."""
+    while type(node) is Term and not compiler.is_special(node):
+        if node.kind.name in _SOURCES:
+            return True
+        if node.kind.name not in _SELECTING:
+            return False
+        node = node.args[0]
+    return False
+
+
+_SOURCES: Final = frozenset({"table", "get_all", "between"})
+_SELECTING: Final = frozenset({"filter", "order_by", "limit", "skip", "slice"})

@@ -1,0 +1,257 @@
+"""Totals of a sequence: `sum`, `avg`, `min`, `max`; of groups, one for each, without holding their rows.
+
+A field or a function says what is added up or compared. Rows for which that is missing or null are passed over, and a
+group of which all rows are has no total.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final, TypeAlias
+
+from query.arguments import MISSING, Read, Reader, reader
+from query.errors import ReqlError, ReqlNonExistenceError, ReqlQueryLogicError
+from query.evaluate import Closure, Compiler, Env, MakeKeep, located
+from query.registry import term
+from query.runtime import Function, Grouped, Keep, Run, type_error
+from query.tables import slice_of_index
+from query.term import Term
+from query.terms.grouping import Pairs, check_groups, grouped, pairs_of
+from query.terms.ordering import FirstRows, Key
+from query.values import Value, check_number, compare, group_marker
+
+Finish: TypeAlias = Callable[[int | float, int], Value]
+"""From a sum and the count of what was added to the answer."""
+
+
+@term(145, name="sum", on="both", structural=True)
+def sum_(sequence: object, key: str | Function | None = None) -> float:
+    """Add up numbers: the elements, or a field or function of each; 0 where there is nothing to add.
+
+    Sums of integers are exact within 64 bits. Elements that lack the field are passed over; raises ReqlQueryLogicError
+    for what is no number.
+
+    >>> r.expr([{"n": 1}, {"n": 2.5}, {}]).sum("n").run(db)
+    3.5
+    """
+
+
+@term(146, on="both", structural=True)
+def avg(sequence: object, key: str | Function | None = None) -> float:
+    """The average of numbers: of the elements, or of a field or function of each.
+
+    Elements that lack the field are passed over. Raises ReqlNonExistenceError where nothing is left, ReqlQueryLogicError
+    for what is no number.
+
+    >>> r.expr([1, 2, 6]).avg().run(db)
+    3
+    """
+
+
+def _finish_sum(total: int | float, count: int) -> Value:
+    return check_number(total)
+
+
+def _finish_avg(total: int | float, count: int) -> Value:
+    if count == 0:
+        raise ReqlNonExistenceError(
+            "Cannot take the average of an empty stream.  (If you passed `avg` a field name, it may be that no elements "
+            "of the stream had that field.)"
+        )
+    if type(total) is int and total % count == 0:
+        return check_number(total // count)
+    return check_number(total / count)
+
+
+_FINISHES: Final[dict[str, Finish]] = {"sum": _finish_sum, "avg": _finish_avg}
+
+
+def _reader(compiler: Compiler, node: Term) -> Reader:
+    if len(node.args) > 1 and node.args[1] is not None:
+        return reader(compiler, node.args[1], node)
+    return Reader(None, lambda env: _itself)
+
+
+def _itself(row: Value) -> Value:
+    return row
+
+
+@sum_.compiles
+@avg.compiles
+def _(compiler: Compiler, node: Term) -> Closure:
+    fields, bind = _reader(compiler, node)
+    source, finish = compiler.rows(node.args[0], fields), _FINISHES[node.kind.name]
+
+    def total(env: Env) -> Value:
+        rows = source(env)
+        try:
+            return finish(*_total(rows, bind(env)))
+        except ReqlError as error:
+            raise located(error, node) from None
+
+    return total
+
+
+def _total(rows: Iterable[Value], read: Read) -> tuple[int | float, int]:
+    total: int | float = 0
+    count = 0
+    for row in rows:
+        value = read(row)
+        kind = type(value)
+        if kind is int or kind is float:
+            total += value
+            count += 1
+        elif value is not None:
+            raise type_error("NUMBER", value)
+    return total, count
+
+
+@sum_.accumulates
+@avg.accumulates
+def _(compiler: Compiler, node: Term) -> Closure | None:
+    fields, bind = _reader(compiler, node)
+    pairs, finish = pairs_of(compiler, node.args[0], fields), _FINISHES[node.kind.name]
+    if pairs is None:
+        return None
+
+    def totals(env: Env) -> Grouped:
+        try:
+            found = _group_totals(env[0], pairs(env, bind(env)))
+            return grouped([(key, finish(total, count)) for key, total, count in found])
+        except ReqlError as error:
+            raise located(error, node) from None
+
+    return totals
+
+
+def _group_totals(run: Run, pairs: Pairs) -> Iterable[list[Any]]:
+    """For each group its key, the sum and the count of what was added."""
+    cells: dict[Any, list[Any]] = {}
+    for key, value in pairs:
+        kind = type(value)
+        if kind is int or kind is float:
+            marker = key if type(key) is str else group_marker(key)
+            cell = cells.get(marker)
+            if cell is None:
+                cells[marker] = [key, value, 1]
+                check_groups(run, len(cells))
+            else:
+                cell[1] += value
+                cell[2] += 1
+        elif value is not None:
+            raise type_error("NUMBER", value)
+    return cells.values()
+
+
+# The least and the greatest
+
+
+@term(147, name="min", on="both", structural=True)
+def min_(sequence: object, key: str | Function | None = None, *, index: str | None = None) -> Value:
+    """The least element; with a field or function, the element for which that is least.
+
+    Elements for which it is missing or null are passed over; of equal ones the first is given. With `index` the first
+    document of a table in the order of an index, in constant time. Raises ReqlNonExistenceError where nothing is left.
+
+    >>> r.expr([{"n": 3}, {"n": 1}]).min("n").run(db)
+    {'n': 1}
+    """
+
+
+@term(148, name="max", on="both", structural=True)
+def max_(sequence: object, key: str | Function | None = None, *, index: str | None = None) -> Value:
+    """The greatest element; with a field or function, the element for which that is greatest.
+
+    Elements for which it is missing or null are passed over; of equal ones the first is given. With `index` the last
+    document of a table in the order of an index, in constant time. Raises ReqlNonExistenceError where nothing is left.
+
+    >>> r.expr([3, 5, 4]).max().run(db)
+    5
+    """
+
+
+_NOT_INDEXED: Final = "Indexed {} can only be performed on a TABLE or TABLE_SLICE."
+
+
+def _passed_over(node: Term) -> Any:
+    """What is read of a row that is passed over: null, unless the rows themselves are compared."""
+    return None if len(node.args) > 1 and node.args[1] is not None else MISSING
+
+
+@min_.compiles
+@max_.compiles
+def _(compiler: Compiler, node: Term) -> Closure:
+    if "index" in node.options:
+        return _end_of_index(compiler, node)
+    (fields, bind), skipped = _reader(compiler, node), _passed_over(node)
+    slot, descending = compiler.new_slot(), node.kind is max_.kind
+
+    def keep(env: Env) -> Keep:
+        read, best = bind(env), env[slot]
+        return Keep(fields, lambda row: read(row) is not skipped and best.may_belong(row))
+
+    source = compiler.rows(node.args[0], None, MakeKeep(fields, keep))
+
+    def extreme(env: Env) -> Value:
+        best = env[slot] = FirstRows(env[0], [Key(bind(env), descending)], 1)
+        for row in source(env):
+            best.offer(row)
+        return _first(iter(best.rows()), node)
+
+    return extreme
+
+
+def _first(rows: Iterator[Value], node: Term) -> Value:
+    for row in rows:
+        return row
+    name = node.kind.name
+    raise ReqlNonExistenceError(
+        f"Cannot take the {name} of an empty stream.  (If you passed `{name}` a field name, it may be that no elements of "
+        "the stream had that field.)",
+        node,
+    )
+
+
+def _end_of_index(compiler: Compiler, node: Term) -> Closure:
+    if len(node.args) > 1:
+        raise ReqlQueryLogicError(f"Cannot specify both a field or function and an index for `{node.kind.name}`.", node)
+    refusal = _NOT_INDEXED.format(node.kind.name)
+    find, reverse = slice_of_index(compiler, node, node.options["index"], refusal), node.kind is max_.kind
+
+    def end(env: Env) -> Value:
+        _, index, bounds = find(env)
+        return _first(index.between(env[0], bounds, None, None, reverse=reverse), node)
+
+    return end
+
+
+@min_.accumulates
+@max_.accumulates
+def _(compiler: Compiler, node: Term) -> Closure | None:
+    if "index" in node.options:
+        return None
+    pairs, (_, bind), skipped = pairs_of(compiler, node.args[0], None), _reader(compiler, node), _passed_over(node)
+    if pairs is None:
+        return None
+    better = -1 if node.kind is min_.kind else 1
+
+    def extremes(env: Env) -> Grouped:
+        read = bind(env)
+        cells: dict[Any, list[Any]] = {}
+        try:
+            for key, row in pairs(env, _itself):
+                value = read(row)
+                if value is skipped:
+                    continue
+                marker = group_marker(key)
+                cell = cells.get(marker)
+                if cell is None:
+                    cells[marker] = [key, value, row]
+                    check_groups(env[0], len(cells))
+                elif compare(value, cell[1]) == better:
+                    cell[1:] = value, row
+        except ReqlError as error:
+            raise located(error, node) from None
+        return grouped([(key, row) for key, _, row in cells.values()])
+
+    return extremes
