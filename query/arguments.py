@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 from query.annotations import accepted, argument_error
 from query.errors import ReqlNonExistenceError, ReqlQueryLogicError
 from query.evaluate import CompiledFunction, Compiler, Env, located
-from query.runtime import Fields, runtime_type_name, type_error
+from query.runtime import Fields
 from query.term import FUNC, Argument, Term
 from query.values import Value, equal
 
@@ -18,6 +18,9 @@ Test: TypeAlias = Callable[[Value], bool]
 
 MISSING: Final[Any] = type("Missing", (), {"__slots__": (), "__repr__": lambda _: "MISSING"})()
 """What is read where there is nothing, if null has to be told from it."""
+
+
+_NO_FUNCTION: Final = "Expected type FUNCTION but found DATUM."
 
 
 class Reader(NamedTuple):
@@ -43,7 +46,7 @@ def reader(compiler: Compiler, arg: Argument, node: Term, missing: Any = None) -
     def bind(env: Env) -> Read:
         found = name(env)
         if type(found) is not str:
-            raise located(type_error("FUNCTION", found), arg if type(arg) is Term else node)
+            raise ReqlQueryLogicError(_NO_FUNCTION, arg if type(arg) is Term else node)
         return _field_reader(found, missing, node)
 
     return Reader(None, bind)
@@ -124,8 +127,7 @@ def function_of(
     """A function where nothing else may stand; ReqlQueryLogicError, when it is compiled, for anything else."""
     if type(arg) is Term and arg.kind is FUNC:
         return compiler.function(arg, arity, body=body)
-    found = arg.kind.name.upper() if type(arg) is Term else runtime_type_name(arg)
-    raise ReqlQueryLogicError(f"Expected type FUNCTION but found {found}.", arg if type(arg) is Term else node)
+    raise ReqlQueryLogicError(_NO_FUNCTION, arg if type(arg) is Term else node)
 
 
 _WHOLE: Final = accepted(int)
