@@ -11,7 +11,7 @@ to tables (maps) and indexes (multimaps); their numbers are given out in order a
 | 0         | `d` UUID                             | MessagePack map: a database                                       |
 | 0         | `t` UUID                             | MessagePack map: a table and its indexes                          |
 | 0         | `n` u32 space of a table             | u64 documents, then for each index: u32 its space, u64 its entries |
-| 0         | `w` u32 space of an index            | key of the last document that its build has passed                |
+| 0         | `w` u32 space of an index            | u64 documents that its build has passed, then the key of the last  |
 | 0         | `x` u32 dead space                   | `m` or `u`: a map or a multimap, whose contents are being removed |
 | table's   | primary key, as a key form           | the document, in MessagePack                                      |
 | index's   | value, as a key form, cut to 507 bytes | members: the primary keys of the documents, as key forms        |
@@ -85,6 +85,20 @@ def counts_key(table_space: int) -> bytes:
 def watermark_key(index_space: int) -> bytes:
     """The key of an index's watermark."""
     return WATERMARK_PREFIX + _u32.pack(index_space)
+
+
+def pack_watermark(documents: int, key: bytes) -> bytes:
+    """How far a build has come: how many documents it has passed, and the key of the last."""
+    return _u64.pack(documents) + key
+
+
+def unpack_watermark(data: bytes | None) -> tuple[int, bytes]:
+    """What `pack_watermark` wrote; of a build that has not begun, 0 and a key below all others."""
+    if data is None:
+        return 0, b""
+    if len(data) < 9:
+        raise CorruptStoreError(f"Expected the watermark of a build but found {data.hex()}.")
+    return int(_u64.unpack_from(data)[0]), data[8:]
 
 
 def dead_key(space: int) -> bytes:

@@ -22,7 +22,7 @@ from docstore.indexes import make_index
 from docstore.indexes.base import LARGEST_BATCH, StoredIndex, Update
 from docstore.indexes.primary import EVERYTHING, PrimaryIndex, scan
 from docstore.keys import primary_key
-from docstore.layout import watermark_key
+from docstore.layout import unpack_watermark, watermark_key
 from docstore.storage.engine import CATALOG_SPACE, WriteTransaction
 from docstore.transaction import Transaction
 from query.errors import ReqlError, ReqlOpFailedError, ReqlQueryLogicError
@@ -170,8 +170,8 @@ class StoredTable:
             if definition.state == "ready":
                 found.append((self.stored_index(definition), _all))
             elif definition.state == "building":
-                watermark = writer.get(CATALOG_SPACE, watermark_key(definition.space))
-                if watermark is not None:
+                _, watermark = unpack_watermark(writer.get(CATALOG_SPACE, watermark_key(definition.space)))
+                if watermark:
                     found.append((self.stored_index(definition), _up_to(watermark)))
         return found
 

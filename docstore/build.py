@@ -1,0 +1,165 @@
+"""Online builds of indexes, and the removal of what was dropped: jobs done in short write transactions, by anyone.
+
+A *step* of a build, inside one write transaction: read the next documents after the watermark, add their entries, move the
+watermark. Writers keep the index in step for documents at or below the watermark (`table.py`) and leave those above to the
+builder; a watermark and the entries that it stands for are committed together. So no log of changes is needed, a killed
+builder loses one step, and two builders at once do no harm: each reads the definition, by its space, and the watermark
+inside its own transaction, and stops when the index is gone or no longer building. When no document is left, the same
+transaction makes the index ready.
+
+A *sweep* removes a dead space in steps of the same kind, and then the note that it is dead.
+
+**Time.** A step holds the write lock for at most `STEP_SECONDS` while others want to write, and for `LARGEST_STEP` documents
+while nobody does: large sorted batches cost half of small ones. Between two steps waiting writers get the lock, which is
+handed out in order of arrival.
+
+A document that breaks a unique index, and any error that is not passing, makes an index *failed*, with the error in its
+definition.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from itertools import islice
+from typing import Final, NamedTuple
+
+from docstore import faults
+from docstore.catalog import Catalog, IndexDefinition, TableDefinition
+from docstore.indexes import make_index
+from docstore.indexes.base import StoredIndex, decoder
+from docstore.keys import prefix_successor
+from docstore.layout import pack_watermark, unpack_watermark, watermark_key
+from docstore.storage.engine import CATALOG_SPACE
+from docstore.transaction import Transaction
+from query.runtime import Document
+
+STEP_SECONDS: Final = 0.005
+LARGEST_STEP: Final = 20_000
+"""Documents of one step: with their entries some 20 MB of memory, and 50 ms."""
+
+CHUNK: Final = 200
+"""Documents between two looks at the clock."""
+
+IMMEDIATE_DOCUMENTS: Final = 1_000
+"""A table of so many documents is indexed where the index is created: it takes as long as one step."""
+
+_READING_SHARE: Final = 0.6
+"""What reading documents and making keys takes of a step; sorting and adding the entries takes the rest."""
+
+Hurry = Callable[[], bool]
+"""Whether another writer waits."""
+
+
+class Job(NamedTuple):
+    """One thing to do: build the index of this space, or empty this dead space."""
+
+    space: int
+    table_id: str | None
+
+
+def jobs(catalog: Catalog) -> list[Job]:
+    """What there is to do: builds first, the oldest first."""
+    builds = [
+        Job(index.space, table.id)
+        for table in catalog.tables()
+        for index in table.indexes.values()
+        if index.state == "building"
+    ]
+    return sorted(builds) + [Job(space, None) for space in sorted(catalog.dead)]
+
+
+def step(transaction: Transaction, job: Job, hurry: Hurry) -> None:
+    """Do a part of a job inside a write transaction that has just begun, and is then to be committed."""
+    if job.table_id is None:
+        if job.space in transaction.catalog.dead:
+            _sweep(transaction, job.space, Clock(hurry))
+        return
+    table = transaction.catalog.table_with_id(job.table_id)
+    index = None if table is None else table.index_in(job.space)
+    if table is not None and index is not None and index.state == "building":
+        _build(transaction, table, make_index(table, index), Clock(hurry))
+
+
+def start_index(transaction: Transaction, table: TableDefinition, name: str) -> None:
+    """Begin to build an index that the transaction has just created: a small table's is ready at once."""
+    current = transaction.catalog.table(table.database, table.name)
+    documents, _ = transaction.counts(current)
+    if documents <= IMMEDIATE_DOCUMENTS:
+        _build(transaction, current, make_index(current, current.index(name)), Clock(lambda: False))
+
+
+def fail(transaction: Transaction, job: Job, error: str) -> None:
+    """Note that an index cannot be built; its entries stay until it is dropped."""
+    table = transaction.catalog.table_with_id(job.table_id or "")
+    index = None if table is None else table.index_in(job.space)
+    if table is not None and index is not None and index.state == "building":
+        transaction.writer.delete(CATALOG_SPACE, watermark_key(index.space))
+        transaction.catalog = transaction.catalog.set_index_state(table, index.name, "failed", error)
+
+
+def progress(transaction: Transaction, table: TableDefinition, index: IndexDefinition) -> float:
+    """How much of an index is built, from 0 to 1: the documents passed of those in the table."""
+    if index.state == "ready":
+        return 1.0
+    passed, _ = unpack_watermark(transaction.engine.get(CATALOG_SPACE, watermark_key(index.space)))
+    documents, _ = transaction.counts(table)
+    return min(1.0, passed / documents) if documents else 0.0
+
+
+class Clock:
+    """How long a step may go on reading."""
+
+    def __init__(self, hurry: Hurry) -> None:
+        self._hurry = hurry
+        self._began = time.perf_counter()
+
+    def is_over(self, documents: int) -> bool:
+        """Whether a step that has read so many documents should read no more."""
+        if documents >= LARGEST_STEP:
+            return True
+        late = time.perf_counter() - self._began > STEP_SECONDS * _READING_SHARE
+        return late and self._hurry()
+
+
+def _build(transaction: Transaction, table: TableDefinition, index: StoredIndex, clock: Clock) -> None:
+    writer, definition = transaction.writer, index.definition
+    passed, watermark = unpack_watermark(writer.get(CATALOG_SPACE, watermark_key(definition.space)))
+    rows = writer.scan(table.space, prefix_successor(watermark) or b"")
+    decode = decoder(index.fields)
+    documents: list[tuple[bytes, Document]] = []
+    while not clock.is_over(len(documents)):
+        chunk = [(key, decode(data)) for key, data in islice(rows, CHUNK)]
+        documents += chunk
+        if len(chunk) < CHUNK:
+            break
+    updates = [(member, None, document) for member, document in documents]
+    refused = index.refusals(writer, updates)
+    if refused:
+        fail(transaction, Job(definition.space, table.id), next(iter(refused.values())))
+        return
+    transaction.add_counts(table.space, 0, {definition.space: index.update(writer, updates)})
+    faults.reach("before_watermark")
+    if len(chunk) < CHUNK:
+        writer.delete(CATALOG_SPACE, watermark_key(definition.space))
+        transaction.catalog = transaction.catalog.set_index_state(table, definition.name, "ready")
+    else:
+        mark = pack_watermark(passed + len(documents), documents[-1][0])
+        writer.put(CATALOG_SPACE, watermark_key(definition.space), mark)
+    faults.reach("after_watermark")
+
+
+def _sweep(transaction: Transaction, space: int, clock: Clock) -> None:
+    writer, is_map = transaction.writer, transaction.catalog.dead[space] == "map"
+    removed = 0
+    while not clock.is_over(removed):
+        found = list(islice(writer.scan(space) if is_map else writer.scan_entries(space), CHUNK))
+        if is_map:
+            for key, _ in found:
+                writer.delete(space, key)
+        else:
+            writer.remove_many(space, found)
+        removed += len(found)
+        if len(found) < CHUNK:
+            transaction.catalog = transaction.catalog.forget_space(space)
+            return

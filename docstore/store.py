@@ -1,0 +1,212 @@
+"""`OpenStore`: an open store as the language sees it, over an engine.
+
+**Which catalog a transaction sees.** The store remembers the catalog that it parsed last and the number of the commit in
+which it saw it. A transaction of the same commit takes it unasked; one of another commit reads the catalog's version, a
+record of 8 bytes, and parses the catalog anew only if that has moved, through this process or another.
+
+**Writing.** `begin_write` waits for the write lock and begins a transaction that its thread has to itself; `write_alone`
+does some work in one and commits; `write_grouped` lets works of several threads share a commit.
+
+Any thread may use a store. Its transactions belong to the threads that began them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Final, TypeVar, cast
+
+from docstore.administration import STORE_COMMANDS, TABLE_COMMANDS
+from docstore.build import jobs
+from docstore.catalog import DEFAULT_DATABASE, Catalog, TableDefinition, new_catalog
+from docstore.catalog_records import load, read_version, save
+from docstore.errors import NewerFormatError, NotAStoreError
+from docstore.layout import FORMAT_KEY, FORMAT_VERSION, pack_u32, unpack_u32
+from docstore.storage.engine import CATALOG_SPACE, Engine, GrowNeeded, ReadTransaction
+from docstore.table import StoredTable, TableCommand
+from docstore.transaction import Schema, Transaction
+from docstore.worker import Worker
+from query.errors import ReqlOpFailedError
+from query.runtime import Run
+from query.values import Value
+
+Result = TypeVar("Result")
+
+_NO_COMMIT: Final = -1
+"""The number of no commit: numbers of read transactions are not negative, those of write transactions never come again."""
+
+
+class OpenStore:
+    """An open store. Made by `open_store`; give it back with `close`."""
+
+    def __init__(self, engine: Engine, *, read_only: bool = False) -> None:
+        self._engine = engine
+        self._read_only = read_only
+        self._tables: dict[str, StoredTable] = {}
+        self._prepare()
+        with engine.begin_read() as transaction:
+            self._seen = (transaction.id, self._schema_of(load(transaction)))
+        self._begin_read = engine.begin_read
+        self._worker = Worker(self)
+        self._wake(self._seen[1].catalog)
+
+    @property
+    def path(self) -> str | None:
+        """The store's file; None for a store in memory."""
+        return self._engine.path
+
+    @property
+    def engine(self) -> Engine:
+        """The engine below."""
+        return self._engine
+
+    def close(self) -> None:
+        """Stop what goes on in the background and give the engine back. Closing twice does nothing."""
+        self._worker.stop()
+        self._engine.close()
+
+    # Transactions
+
+    def begin_read(self) -> Transaction:
+        """A snapshot of the last commit."""
+        engine = self._begin_read()
+        number, schema = self._seen
+        return Transaction(engine, schema if engine.id == number else self._look(engine))
+
+    def begin_write(self, timeout_seconds: float | None = None) -> Transaction:
+        """Wait for the write lock and begin to write; BusyError after the timeout (None: the engine's own)."""
+        engine = self._engine.begin_write(timeout_seconds)
+        return Transaction(engine, self._look(engine), self, writable=True)
+
+    def write_alone(
+        self, work: Callable[[Transaction], Result], timeout_seconds: float | None = None, *, repeatable: bool = True
+    ) -> Result:
+        """Do some work in a write transaction of its own and commit.
+
+        Where the store has to grow for it, the work is done again from its start, if it is `repeatable`.
+        """
+        while True:
+            try:
+                with self.begin_write(timeout_seconds) as transaction:
+                    return work(transaction)
+            except GrowNeeded:
+                if not repeatable:
+                    raise
+
+    def write_grouped(self, work: Callable[[Transaction], Result], timeout_seconds: float | None = None) -> Result:
+        """Do some work that computes all its changes before it writes; it may share a commit with other threads' works."""
+        return self.write_alone(work, timeout_seconds)
+
+    def others_wait(self) -> bool:
+        """Whether another thread of this process waits for the write lock."""
+        return self._engine.has_waiters
+
+    def committed(self, transaction: Transaction) -> None:
+        """Begin in the background what a commit has made to do."""
+        if transaction.catalog_changed:
+            known = {job.space for job in jobs(self._seen[1].catalog)}
+            self._seen = (_NO_COMMIT, transaction.schema)
+            self._wake(transaction.catalog, known)
+
+    # The language's view
+
+    def table(self, run: Run, database: str | None, name: str) -> StoredTable:
+        """See `query.runtime.Store`."""
+        schema: Schema = run.transaction.schema
+        return cast(StoredTable, schema.table(database or _default_database(run), name))
+
+    def find_table(self, run: Run, database: str | None, name: str) -> StoredTable | None:
+        """See `query.runtime.Store`."""
+        try:
+            return self.table(run, database, name)
+        except ReqlOpFailedError:
+            return None
+
+    def check_database(self, run: Run, name: str) -> None:
+        """See `query.runtime.Store`."""
+        run.transaction.catalog.database(name)
+
+    def administer(self, run: Run, command: str, *arguments: Value, **options: Value) -> Value:
+        """See `query.runtime.Store`."""
+        return STORE_COMMANDS[command](run, run.transaction, *arguments, **options)
+
+    @property
+    def table_commands(self) -> Mapping[str, TableCommand]:
+        """The commands on tables, by name."""
+        return TABLE_COMMANDS
+
+    def sync(self) -> None:
+        """Return when everything committed is on the disk."""
+        self._engine.sync()
+
+    # Indexes
+
+    def build_until_ready(
+        self,
+        table_id: str,
+        names: list[str] | None = None,
+        check_interrupt: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Build indexes of a table (all: None) until they are ready; ReqlOpFailedError where one cannot be.
+
+        `check_interrupt` is called between two steps, and may raise.
+        """
+        self._worker.wait(table_id, names, check_interrupt)
+
+    # Parts
+
+    def _prepare(self) -> None:
+        """Check that this is a store; make an empty file one."""
+        with self._engine.begin_read() as transaction:
+            if _check_format(transaction) or self._read_only:
+                return
+        with self._engine.begin_write() as writer:
+            if not _check_format(writer):
+                writer.put(CATALOG_SPACE, FORMAT_KEY, pack_u32(FORMAT_VERSION))
+                save(writer, None, new_catalog(), 1)
+
+    def _look(self, engine: ReadTransaction) -> Schema:
+        """The catalog that a transaction sees."""
+        schema = self._seen[1]
+        try:
+            if read_version(engine) != schema.catalog.version:
+                schema = self._schema_of(load(engine, schema.catalog))
+                self._wake(schema.catalog)
+            self._seen = (engine.id, schema)
+        except BaseException:
+            engine.abort()
+            raise
+        return schema
+
+    def _schema_of(self, catalog: Catalog) -> Schema:
+        return Schema(catalog, self._make_table)
+
+    def _make_table(self, definition: TableDefinition) -> StoredTable:
+        table = self._tables.get(definition.id)
+        if table is None or table.definition is not definition:
+            table = self._tables[definition.id] = StoredTable(definition, self)
+        return table
+
+    def _wake(self, catalog: Catalog, known: Collection[int] | None = None) -> None:
+        """Have done what there is to do; what is not `known` this process has begun."""
+        found = [] if self._read_only else jobs(catalog)
+        if found:
+            self._worker.wake([job.space for job in found if known is not None and job.space not in known])
+
+
+def _default_database(run: Run) -> str:
+    return cast(str, run.options.get("db", DEFAULT_DATABASE))
+
+
+def _check_format(engine: ReadTransaction) -> bool:
+    """Whether the store has been made; NotAStoreError or NewerFormatError where it is none that can be read."""
+    data = engine.get(CATALOG_SPACE, FORMAT_KEY)
+    if data is None:
+        if next(engine.scan(CATALOG_SPACE), None) is not None:
+            raise NotAStoreError("The file holds data, but it is no store of docstore.")
+        return False
+    version = unpack_u32(data)
+    if version > FORMAT_VERSION:
+        raise NewerFormatError(
+            f"The store has the format {version}, but this version of docstore reads formats up to {FORMAT_VERSION}."
+        )
+    return True
