@@ -1,0 +1,305 @@
+"""Administration: databases, tables, indexes, and the state of a table.
+
+What a command does is the store's affair (`Store.administer`, `Table.administer`): this chapter says what there is to be
+commanded, and hands over index functions as the text of their wire form.
+"""
+
+from __future__ import annotations
+
+from query.determinism import unproven_part
+from query.errors import ReqlError, ReqlQueryLogicError
+from query.evaluate import Closure, Compiler, Env, located
+from query.registry import term
+from query.runtime import Database, Function, Run, Stream, Table, type_error
+from query.stored import stored_function
+from query.tables import text_of
+from query.term import PARAMETER, Argument, Term
+from query.values import Value
+from query.wire import dumps
+
+
+def _table(found: object) -> Table:
+    if type(found) is not Stream or found.type_name != "TABLE" or found.table is None:
+        raise type_error("TABLE", found)
+    return found.table
+
+
+def _place(where: object, name: object) -> tuple[str | None, str]:
+    """A database's name, or None for the default one, and a table's: from `r.f(table)` or `r.db(database).f(table)`."""
+    if type(where) is Database:
+        if name is None:
+            raise ReqlQueryLogicError("Expected the name of a table after the database.")
+        return where.name, text_of(name)
+    if name is not None:
+        raise type_error("DB", where)
+    return None, text_of(where)
+
+
+def _given(**options: Value) -> dict[str, Value]:
+    return {name: value for name, value in options.items() if value is not None}
+
+
+# Databases
+
+
+@term(57, on="r", writes=True, deterministic=False)
+def db_create(run: Run, name: str) -> dict[str, Value]:
+    """Create a database.
+
+    >>> r.db_create("blog").run(db)["dbs_created"]
+    1
+    """
+    assert run.store is not None
+    return run.store.administer(run, "db_create", name)  # type: ignore[no-any-return]
+
+
+@term(58, on="r", writes=True, deterministic=False)
+def db_drop(run: Run, name: str) -> dict[str, Value]:
+    """Drop a database with all its tables.
+
+    >>> r.db_drop("test").run(db)["tables_dropped"]
+    1
+    """
+    assert run.store is not None
+    return run.store.administer(run, "db_drop", name)  # type: ignore[no-any-return]
+
+
+@term(59, on="r", deterministic=False)
+def db_list(run: Run) -> list[Value]:
+    """The names of all databases, in order.
+
+    >>> r.db_list().run(db)
+    ['test']
+    """
+    assert run.store is not None
+    return run.store.administer(run, "db_list")  # type: ignore[no-any-return]
+
+
+# Tables
+
+
+@term(60, on="both", writes=True, deterministic=False)
+def table_create(
+    run: Run,
+    database: object,
+    name: object = None,
+    *,
+    primary_key: str | None = None,
+    durability: str | None = None,
+    shards: int | None = None,
+    replicas: int | dict[str, Value] | None = None,
+    primary_replica_tag: str | None = None,
+    nonvoting_replica_tags: list[Value] | None = None,
+) -> dict[str, Value]:
+    """Create a table: `r.table_create(name)` in the default database, `r.db(database).table_create(name)` in another.
+
+    - `primary_key`: the field that holds the primary key; `"id"` if not given.
+    - `durability`: `"hard"` or `"soft"`.
+    - The other options are accepted, and mean nothing in a store of one process.
+
+    >>> r.table_create("authors").run(db)["tables_created"]
+    1
+    """
+    assert run.store is not None
+    options = _given(primary_key=primary_key, durability=durability, shards=shards, replicas=replicas)
+    return run.store.administer(run, "table_create", *_place(database, name), **options)  # type: ignore[no-any-return]
+
+
+@term(61, on="both", writes=True, deterministic=False)
+def table_drop(run: Run, database: object, name: object = None) -> dict[str, Value]:
+    """Drop a table with its documents and indexes.
+
+    >>> r.table_drop("posts").run(db)["tables_dropped"]
+    1
+    """
+    assert run.store is not None
+    return run.store.administer(run, "table_drop", *_place(database, name))  # type: ignore[no-any-return]
+
+
+@term(62, on="both", deterministic=False)
+def table_list(run: Run, database: object = None) -> list[Value]:
+    """The names of the tables of a database, in order.
+
+    >>> r.table_list().run(db)
+    ['posts']
+    """
+    assert run.store is not None
+    if database is not None and type(database) is not Database:
+        raise type_error("DB", database)
+    return run.store.administer(run, "table_list", database.name if database else None)  # type: ignore[no-any-return]
+
+
+@term(174, deterministic=False)
+def config(run: Run, target: object) -> dict[str, Value]:
+    """The settings of a table or of a database, as a document.
+
+    >>> r.table("posts").config().run(db)["primary_key"]
+    'id'
+    """
+    assert run.store is not None
+    if type(target) is Database:
+        return run.store.administer(run, "db_config", target.name)  # type: ignore[no-any-return]
+    return _table(target).administer(run, "config")  # type: ignore[no-any-return]
+
+
+@term(175, deterministic=False)
+def status(run: Run, table: object) -> dict[str, Value]:
+    """Whether a table can be read and written: here it always can.
+
+    >>> r.table("posts").status().run(db)["status"]["ready_for_writes"]
+    True
+    """
+    return _table(table).administer(run, "status")  # type: ignore[no-any-return]
+
+
+@term(177, on="both", deterministic=False)
+def wait(
+    run: Run, target: object, *, wait_for: str | None = None, timeout: int | float | None = None
+) -> dict[str, Value]:
+    """Wait until a table, or all tables of a database, can be read and written: here they always can.
+
+    >>> r.table("posts").wait().run(db)
+    {'ready': 1}
+    """
+    assert run.store is not None
+    if type(target) is Database:
+        return {"ready": len(run.store.administer(run, "table_list", target.name))}
+    _table(target)
+    return {"ready": 1}
+
+
+@term(138, deterministic=False)
+def sync(run: Run, table: object) -> dict[str, Value]:
+    """Return when everything written to a table is on the disk, what was written with soft durability too.
+
+    >>> r.table("posts").sync().run(db)
+    {'synced': 1}
+    """
+    return _table(table).sync(run)
+
+
+# Indexes
+
+
+@term(75, writes=True, deterministic=False)
+def index_create(
+    table: object,
+    name: str,
+    function: Function | list[Value] | bytes | None = None,
+    *,
+    multi: bool | None = None,
+    geo: bool | None = None,
+    unique: bool | None = None,
+) -> dict[str, Value]:
+    """Create an index on a table. It is built while the table goes on being read and written; see `index_wait`.
+
+    - `function`: what documents are found by: a function of the document, an expression of `r.row`, an array of several
+      for a compound index; without one, the field with the index's name. The binary `function` of another index's status
+      makes the same index, with its options.
+    - `multi=True`: a document is found by each element of an array.
+    - `unique=True`: no two documents may have one key; a write that breaks this is an error of that document.
+
+    A document for which the function fails, or gives null or an object, is not in the index.
+
+    >>> r.table("posts").index_create("author").run(db)
+    {'created': 1}
+    """
+
+
+@index_create.compiles
+def _(compiler: Compiler, node: Term) -> Closure:
+    source, name = compiler.any(node.args[0]), compiler.value(node.args[1])
+    function = _index_function(compiler, node.args[2] if len(node.args) > 2 else None)
+    options = {option: compiler.value(arg) for option, arg in node.options.items()}
+
+    def create(env: Env) -> Value:
+        try:
+            table, title = _table(source(env)), text_of(name(env))
+            given = {option: _flag(value(env)) for option, value in options.items()}
+            return table.administer(env[0], "index_create", title, function(env), **given)
+        except ReqlError as error:
+            raise located(error, node) from None
+
+    return create
+
+
+def _index_function(compiler: Compiler, node: Argument) -> Closure:
+    """A closure of an index's function: the text of its wire form, the bytes that a status gave, None for the field."""
+    if node is None or _is_constant(node, "NoneType"):
+        return lambda env: None
+    if _is_constant(node, "bytes") or (type(node) is Term and node.kind.name == "binary"):
+        return compiler.value(node)
+    part = unproven_part(node, constant_now=False)
+    if part is not None:
+        raise ReqlQueryLogicError(
+            "Could not prove function deterministic.  Index functions must be deterministic.", part
+        )
+    function = stored_function(compiler, node)
+    return lambda env: dumps(function(env)).decode()
+
+
+def _is_constant(node: Argument, kind: str) -> bool:
+    return type(node) is Term and node.kind is PARAMETER and node.args[1] == kind
+
+
+def _flag(found: Value) -> bool:
+    if type(found) is not bool:
+        raise type_error("BOOL", found)
+    return found
+
+
+@term(76, writes=True, deterministic=False)
+def index_drop(run: Run, table: object, name: str) -> dict[str, Value]:
+    """Drop an index.
+
+    >>> r.table("posts").index_drop("author").run(db)
+    {'dropped': 1}
+    """
+    return _table(table).administer(run, "index_drop", name)  # type: ignore[no-any-return]
+
+
+@term(77, deterministic=False)
+def index_list(run: Run, table: object) -> list[Value]:
+    """The names of a table's indexes, in order, without the primary key.
+
+    >>> r.table("posts").index_list().run(db)
+    ['author']
+    """
+    return _table(table).administer(run, "index_list")  # type: ignore[no-any-return]
+
+
+@term(139, deterministic=False)
+def index_status(run: Run, table: object, *names: str) -> list[Value]:
+    """The state of indexes, of all of a table's where none is named, in order of name.
+
+    Each is an object: `index`, `ready`, `progress` from 0 to 1 while it is not ready, `outdated`, `multi`, `geo`, `unique`,
+    `function` (a binary that `index_create` takes), `query` (the call that makes such an index), `entries`, and `error`
+    where it could not be built.
+
+    >>> r.table("posts").index_status("author").run(db)[0]["ready"]
+    True
+    """
+    return _table(table).administer(run, "index_status", *names)  # type: ignore[no-any-return]
+
+
+@term(140, deterministic=False)
+def index_wait(run: Run, table: object, *names: str) -> list[Value]:
+    """Wait until indexes, all of a table's where none is named, are built, and give their status.
+
+    The waiting thread helps to build. A build that has failed is a ReqlOpFailedError. Inside a transaction that writes
+    nothing can be waited for: there it raises at once where an index is not ready.
+
+    >>> [index["ready"] for index in r.table("posts").index_wait().run(db)]
+    [True]
+    """
+    return _table(table).administer(run, "index_wait", *names)  # type: ignore[no-any-return]
+
+
+@term(156, writes=True, deterministic=False)
+def index_rename(run: Run, table: object, name: str, new_name: str, *, overwrite: bool = False) -> dict[str, Value]:
+    """Give an index another name; with `overwrite=True`, in place of the index that has that name.
+
+    >>> r.table("posts").index_rename("author", "by_author").run(db)
+    {'renamed': 1}
+    """
+    return _table(table).administer(run, "index_rename", name, new_name, overwrite=overwrite)  # type: ignore[no-any-return]
