@@ -19,8 +19,18 @@ from typing import Any, Final, NoReturn, Protocol, TypeAlias, get_args
 from query.errors import ReqlDriverCompileError, ReqlDriverError
 from query.registry import TERMS, Declaration
 from query.runtime import Function
-from query.term import FUNC, IMPLICIT_VAR, MAKE_ARRAY, MAKE_OBJ, VAR, Argument, Source, Term, expand
-from query.values import MAX_NESTING, MAXVAL, MINVAL, NotPlainError, Value, describe, fixed_zone, from_python
+from query.term import FUNC, IMPLICIT_VAR, VAR, Argument, Source, Term, expand, make_array, make_object
+from query.values import (
+    MAX_NESTING,
+    MAXVAL,
+    MINVAL,
+    NotPlainError,
+    Value,
+    describe,
+    fixed_zone,
+    from_python,
+    zone_minutes,
+)
 
 Build: TypeAlias = Callable[..., "Query"]
 
@@ -138,11 +148,12 @@ class R:
 
     def make_timezone(self, offset: str) -> Any:
         """A `tzinfo` of a fixed offset: `r.make_timezone("+02:00")`."""
-        sign = {"+": 1, "-": -1}.get(offset[:1])
-        hours, _, minutes = offset[1:].partition(":")
-        if sign is None or not (hours.isdigit() and minutes.isdigit()) or int(hours) > 23 or int(minutes) > 59:
-            raise ReqlDriverCompileError(f"Expected a time zone such as '+02:00' but found {describe(offset)}.")
-        return fixed_zone(sign * (int(hours) * 60 + int(minutes)))
+        try:
+            return fixed_zone(zone_minutes(offset))
+        except ValueError:
+            raise ReqlDriverCompileError(
+                f"Expected a time zone such as '+02:00' but found {describe(offset)}."
+            ) from None
 
     def __getattr__(self, name: str) -> NoReturn:
         raise AttributeError(_no_such_term("r", name, [n for n in dir(R) if not n.startswith("_")]))
@@ -179,6 +190,8 @@ def build(declaration: Declaration, args: tuple[Any, ...], options: Mapping[str,
 
 def argument_for(annotation: Any, data: Any) -> Argument:
     """What a user gave for a parameter, as an argument: where a function may stand, `r.row` makes one."""
+    if type(data) not in _USUAL and _is_read_while_running(data) and takes_source(annotation):
+        return Source(data)
     argument = to_argument(data)
     if type(argument) is Term and argument.uses_row and takes_function(annotation) and argument.kind is not FUNC:
         return Term(FUNC, ([_nesting.depth + 1], argument))
@@ -188,6 +201,20 @@ def argument_for(annotation: Any, data: Any) -> Argument:
 def takes_function(annotation: Any) -> bool:
     """Whether a parameter is a function, or may be one."""
     return annotation is Function or Function in get_args(annotation)
+
+
+def takes_source(annotation: Any) -> bool:
+    """Whether a parameter may be an iterable that is read while the query runs."""
+    return Source in get_args(annotation)
+
+
+def _is_read_while_running(data: Any) -> bool:
+    """Whether data is an iterable that is no value: a generator, a set, a cursor, the values of a dict."""
+    values = (Query, Mapping, list, tuple, str, bytes, bytearray, memoryview)
+    return hasattr(type(data), "__iter__") and not isinstance(data, values) and getattr(data, "shape", None) != ()
+
+
+_USUAL: Final = frozenset({Query, dict, list, str, int, float, bool, type(None)})
 
 
 def to_argument(data: Any) -> Argument:
@@ -217,9 +244,9 @@ def _mixed(data: Any, depth: int) -> Argument:
             if not isinstance(name, str):
                 raise ReqlDriverCompileError(f"Object keys must be strings: expected str but found {describe(name)}.")
             fields[from_python(name)] = _mixed(item, depth + 1)
-        return Term(MAKE_OBJ, (), fields)
+        return make_object(fields)
     if isinstance(data, list | tuple):
-        return Term(MAKE_ARRAY, tuple([_mixed(item, depth + 1) for item in data]))
+        return make_array([_mixed(item, depth + 1) for item in data])
     if callable(data):
         return function_term(data)
     return from_python(data)
@@ -255,7 +282,9 @@ def function_term(function: Callable[..., Any]) -> Term:
 def _method(declaration: Declaration) -> Build:
     kind = declaration.kind
     plain = not kind.expands and not any(
-        takes_function(p.annotation) for p in (*declaration.arguments, declaration.rest) if p is not None
+        takes_function(p.annotation) or takes_source(p.annotation)
+        for p in (*declaration.arguments, declaration.rest)
+        if p is not None
     )
     least, most = declaration.least, declaration.most
 

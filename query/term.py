@@ -184,6 +184,16 @@ def same_argument(left: Argument, right: Argument) -> bool:
     return type(left) is type(right) and (left is right or (not isinstance(left, Source) and equal(left, right)))
 
 
+def make_array(items: list[Argument]) -> Argument:
+    """An array of values and Terms: a plain value where there is no Term in it."""
+    return Term(MAKE_ARRAY, tuple(items)) if any(type(item) is Term for item in items) else items
+
+
+def make_object(fields: dict[str, Argument]) -> Argument:
+    """An object of values and Terms: a plain value where there is no Term in it."""
+    return Term(MAKE_OBJ, (), fields) if any(type(item) is Term for item in fields.values()) else fields
+
+
 def expand(argument: Argument) -> Argument:
     """An argument of a kind that `expands`: an object, and objects inside it, as `MAKE_OBJ`."""
     if type(argument) is dict:

@@ -108,6 +108,12 @@ class Time(datetime):
         assert offset is not None
         return (offset.days * 86_400 + offset.seconds) // 60
 
+    @property
+    def zone(self) -> str:
+        """The offset from UTC as text, `+02:00`."""
+        hours, minutes = divmod(abs(self.offset_minutes), 60)
+        return f"{'-' if self.offset_minutes < 0 else '+'}{hours:02}:{minutes:02}"
+
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _ZONES: dict[int, timezone] = {}
@@ -119,6 +125,22 @@ def fixed_zone(offset_minutes: int) -> tzinfo:
     if zone is None:
         zone = _ZONES[offset_minutes] = timezone(timedelta(minutes=offset_minutes))
     return zone
+
+
+def zone_minutes(text: str) -> int:
+    """The minutes of an offset from UTC written as `+02:00` or `Z`; ValueError where it is none.
+
+    >>> zone_minutes("-01:30")
+    -90
+    """
+    if text == "Z":
+        return 0
+    hours, minutes = text[1:3], text[4:]
+    if len(text) != 6 or text[0] not in "+-" or text[3] != ":" or not (hours + minutes).isdecimal():
+        raise ValueError(text)
+    if int(hours) > 23 or int(minutes) > 59:
+        raise ValueError(text)
+    return (int(hours) * 60 + int(minutes)) * (-1 if text[0] == "-" else 1)
 
 
 @final
