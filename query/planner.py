@@ -28,7 +28,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from query.analysis import parameterize
+from query.errors import ReqlError
 from query.evaluate import Closure, Compiler
+from query.locate import explain_error
 from query.registry import TERMS
 from query.runtime import Index, Range, Run, Table
 from query.term import FUNC, IMPLICIT_VAR, MAKE_ARRAY, MAKE_OBJ, PARAMETER, VAR, Argument, Term
@@ -99,13 +101,13 @@ Rule: TypeAlias = Callable[[Term, Planning], "Term | None"]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A compiled query: the term after all rules, what it runs, how many variables it has, and how it was planned."""
+    """A compiled query: its term before and after all rules, what it runs, its number of variables, how it was planned."""
 
+    parameterized: Term
     term: Term
     closure: Closure
     variables: int
     planning: Planning
-    paths: Mapping[int, Any]
 
     def execute(self, run: Run, constants: tuple[Value, ...]) -> Any:
         """Run it with the constants of one query of its shape."""
@@ -113,14 +115,21 @@ class Plan:
 
 
 def make_plan(root: Term, run: Run | None = None, *, compiler: Compiler | None = None) -> Plan:
-    """Plan and compile a query. Without a store behind `run` no rule applies that would ask it."""
+    """Plan and compile a query. Without a store behind `run` no rule applies that would ask it.
+
+    A ReqlError shows the part of the query that could not be compiled.
+    """
     planning = Planning(run or Run(), root.constants)
     parameterized = parameterize(root)
-    term = rewritten(parameterized, planning) if planning.run.store is not None else parameterized
     first = 1 + len(root.constants)
     compiler = compiler or Compiler(first)
-    closure = compiler.any(term)
-    return Plan(term, closure, compiler.next_slot - first, planning, {})
+    try:
+        term = rewritten(parameterized, planning) if planning.run.store is not None else parameterized
+        closure = compiler.any(term)
+    except ReqlError as error:
+        explain_error(error, root, parameterized)
+        raise
+    return Plan(parameterized, term, closure, compiler.next_slot - first, planning)
 
 
 def rewritten(node: Argument, planning: Planning) -> Any:
