@@ -7,53 +7,59 @@ from typing import Any
 
 import pytest
 
+import docstore
 import query
-from query import Query
-from query.planner import make_plan
-from query.runtime import Grouped, Run, Stream
+from query import Query, r
 from tests.language.conftest import NAMES
 
 
-def test_a_query_gives_what_the_manual_says(chapter: dict[str, Any], case: dict[str, Any]) -> None:
-    asked = parse(case["query"]) if "raises" not in case else None
-    if asked is None:
-        with pytest.raises(getattr(query, case["raises"])) as caught:
-            answer(parse(case["query"]), case)
-        assert type(caught.value).__name__ == case["raises"]
-        assert case.get("message", "") in caught.value.message
-        return
-    found = answer(asked, case)
+def test_a_query_gives_what_its_case_says(chapter: dict[str, Any], case: dict[str, Any]) -> None:
+    with docstore.connect() as db:
+        for name, documents in chapter.get("tables", {}).items():
+            r.table_create(name).run(db)
+            r.table(name).insert(documents).run(db)
+        for source in [*chapter.get("setup", []), *case.get("setup", [])]:
+            evaluated(source).run(db)
+        if "raises" in case:
+            check_error(db, case)
+        else:
+            check_answer(db, case)
+
+
+def check_error(db: docstore.Connection, case: dict[str, Any]) -> None:
+    with pytest.raises(getattr(query, case["raises"])) as caught:
+        answer(db, case)
+    assert type(caught.value).__name__ == case["raises"]
+    assert case.get("message", "") in caught.value.message
+
+
+def check_answer(db: docstore.Connection, case: dict[str, Any]) -> None:
+    found = answer(db, case)
     if "gives" in case or "gives_python" in case:
-        wanted = eval(case["gives_python"], dict(NAMES)) if "gives_python" in case else case["gives"]
+        wanted = evaluated(case["gives_python"]) if "gives_python" in case else case["gives"]
         if case.get("any_order"):
             found, wanted = sorted(found, key=repr), sorted(wanted, key=repr)
         assert typed(found) == typed(wanted), found
+    if "gives_type" in case:
+        assert evaluated(case["query"]).type_of().run(db) == case["gives_type"]
 
 
-def parse(source: str) -> Query:
-    return eval(source, dict(NAMES))  # type: ignore[no-any-return]
+def evaluated(source: str) -> Any:
+    """What Python source says: a query, or a value."""
+    return eval(source, dict(NAMES))
 
 
-def answer(asked: Query, case: dict[str, Any]) -> Any:
-    run = Run()
-    run.array_limit = case.get("options", {}).get("array_limit", run.array_limit)
-    term = r_expr(asked).term
-    found = make_plan(term).execute(run, term.constants)
-    if isinstance(found, Grouped):
-        return {tuple(k) if isinstance(k, list) else k: v for k, v in found.groups}
-    return list(found) if isinstance(found, Stream) else found
-
-
-def r_expr(asked: Query) -> Query:
-    return asked
+def answer(db: docstore.Connection, case: dict[str, Any]) -> Any:
+    """The result of a case's query, a cursor's rows as a list."""
+    asked: Query = evaluated(case["query"])
+    found = asked.run(db, **case.get("options", {}))
+    return list(found) if isinstance(found, docstore.Cursor) else found
 
 
 def typed(value: Any) -> Any:
-    """The value with its types made part of it, so that 1, 1.0 and True differ."""
+    """The value with the types of its numbers made part of it, so that 1, 1.0 and True differ."""
     if isinstance(value, dict):
         return {typed(key): typed(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return (type(value).__name__, *map(typed, value))
     if isinstance(value, Iterable) and not isinstance(value, str | bytes | frozenset):
-        return typed(list(value))
-    return (type(value).__name__ if isinstance(value, bool | int | float) else "", value)
+        return (type(value).__name__, *map(typed, value))
+    return (type(value).__name__, value) if isinstance(value, bool | int | float) else value
