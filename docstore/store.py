@@ -21,7 +21,10 @@ from docstore.catalog import DEFAULT_DATABASE, Catalog, TableDefinition, new_cat
 from docstore.catalog_records import load, read_version, save
 from docstore.errors import NewerFormatError, NotAStoreError
 from docstore.layout import FORMAT_KEY, FORMAT_VERSION, pack_u32, unpack_u32
+from docstore.limits import BUSY_TIMEOUT_SECONDS
 from docstore.storage.engine import CATALOG_SPACE, Engine, GrowNeeded, ReadTransaction
+from docstore.storage.lmdb import open_lmdb
+from docstore.storage.memory import open_memory
 from docstore.table import StoredTable, TableCommand
 from docstore.transaction import Schema, Transaction
 from docstore.worker import Worker
@@ -191,6 +194,20 @@ class OpenStore:
         found = [] if self._read_only else jobs(catalog)
         if found:
             self._worker.wake([job.space for job in found if known is not None and job.space not in known])
+
+
+def open_store(
+    path: str | None = None, *, create: bool = True, read_only: bool = False, busy_timeout: float = BUSY_TIMEOUT_SECONDS
+) -> OpenStore:
+    """Open the store in a file, or make one in memory; see `docstore.connect`."""
+    if path is None:
+        return OpenStore(open_memory(busy_timeout=busy_timeout))
+    engine = open_lmdb(path, create=create and not read_only, read_only=read_only, busy_timeout=busy_timeout)
+    try:
+        return OpenStore(engine, read_only=read_only)
+    except BaseException:
+        engine.close()
+        raise
 
 
 def _default_database(run: Run) -> str:

@@ -14,6 +14,7 @@ since its builder has passed them (`build.py`).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from operator import itemgetter
 from typing import Protocol, TypeAlias
 
 from docstore.catalog import IndexDefinition, TableDefinition
@@ -137,6 +138,7 @@ class StoredTable:
                 updates = [update for update in updates if update[0] not in refused]
                 rows = [row for row in rows if row[0] not in refused]
         if rows:
+            updates.sort(key=_member)
             entries = {index.definition.space: index.update(writer, passed(updates)) for index, passed in indexes}
             transaction.add_counts(self._space, self._write_rows(writer, updates, rows), entries)
         return errors
@@ -217,6 +219,8 @@ class StoredTable:
         """See `query.runtime.Table`."""
         return self._host.table_commands[command](run, run.transaction, self.definition, *arguments, **options)
 
+
+_member = itemgetter(0)
 
 Passed: TypeAlias = Callable[[Sequence[Update]], Sequence[Update]]
 

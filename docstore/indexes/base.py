@@ -11,6 +11,7 @@ at or below its watermark, a failed one of none.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
+from operator import itemgetter
 from typing import Final, Protocol, TypeAlias
 
 from docstore.catalog import IndexDefinition, TableDefinition
@@ -25,9 +26,14 @@ FIRST_BATCH: Final = 8
 LARGEST_BATCH: Final = 128
 """Rows that are read through an index at once: few at first, since a `limit` may want no more."""
 
+Entry: TypeAlias = tuple[bytes, bytes]
+"""(key, member)."""
+
 Decode: TypeAlias = Callable[[bytes], Document]
 KeysOf: TypeAlias = Callable[[Document], Collection[bytes]]
 
+
+_first = itemgetter(0)
 
 Update: TypeAlias = tuple[bytes, Document | None, Document | None]
 """What becomes of one document: its primary key's form, old, new. Old None is a new one, new None a deleted one."""
@@ -50,26 +56,27 @@ class StoredIndex(Index, Protocol):
     def refusals(self, engine: WriteTransaction, updates: Sequence[Update]) -> dict[bytes, str]:
         """For each member whose update the index does not allow, one after the other as given, an error."""
 
-    def entries(self, rows: Iterable[tuple[bytes, Document]]) -> list[tuple[bytes, bytes]]:
+    def entries(self, rows: Iterable[tuple[bytes, Document]]) -> list[Entry]:
         """All entries (key, member) of documents given with their members, in any order."""
 
 
-def differences(
-    keys_of: KeysOf, updates: Iterable[Update]
-) -> tuple[list[tuple[bytes, bytes]], list[tuple[bytes, bytes]]]:
-    """The entries that go and the entries that come when documents change, in any order."""
-    gone: list[tuple[bytes, bytes]] = []
-    come: list[tuple[bytes, bytes]] = []
+def differences(keys_of: KeysOf, updates: Sequence[Update]) -> tuple[list[Entry], list[Entry]]:
+    """The entries that go and the entries that come when documents change, sorted by key.
+
+    Where the updates are in order of their members, the entries are in order of key and member: sorting is stable, and
+    by the key alone takes half of the time.
+    """
+    come = [(key, member) for member, old, new in updates if old is None and new is not None for key in keys_of(new)]
+    gone: list[Entry] = []
     for member, old, new in updates:
-        after = () if new is None else keys_of(new)
-        if old is None:
-            for key in after:
-                come.append((key, member))  # noqa: PERF401 - a list made for one or two keys costs more
-            continue
-        before = keys_of(old)
-        if before != after:
-            gone += [(key, member) for key in before if key not in after]
-            come += [(key, member) for key in after if key not in before]
+        if old is not None:
+            before = keys_of(old)
+            after = () if new is None else keys_of(new)
+            if before != after:
+                gone += [(key, member) for key in before if key not in after]
+                come += [(key, member) for key in after if key not in before]
+    gone.sort(key=_first)
+    come.sort(key=_first)
     return gone, come
 
 

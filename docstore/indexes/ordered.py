@@ -26,6 +26,7 @@ from docstore.errors import CorruptStoreError
 from docstore.indexes.base import (
     FIRST_BATCH,
     LARGEST_BATCH,
+    Entry,
     KeysOf,
     Update,
     check_bounds,
@@ -58,8 +59,6 @@ from query.values import Value
 _EXACT: Final = frozenset({str, bool, bytes, float})
 _SKIPPED: Final = 16
 """Entries of one key that are stepped over before a new search for the next key is cheaper."""
-
-Entry = tuple[bytes, bytes]
 
 
 class OrderedIndex:
@@ -116,10 +115,8 @@ class OrderedIndex:
         gone, come = differences(self.keys_of(), updates)
         more = 0
         if gone:
-            gone.sort()
             more -= engine.remove_many(self._space, gone)
         if come:
-            come.sort()
             more += engine.add_many(self._space, come)
         return more
 

@@ -1,0 +1,243 @@
+"""Proof that a store is whole: every row, every entry, every count, in one snapshot and in bounded memory.
+
+| what                  | proved                                                                                           |
+|-----------------------|--------------------------------------------------------------------------------------------------|
+| catalog               | it loads; names, spaces and states make sense; no space is used twice or not yet given out      |
+| rows                  | keys ascend, each is the form of its document's primary key, each document is one              |
+| index, from the rows  | each key that a document should have is an entry (up to the watermark where it is building)      |
+| index, from the entries | entries ascend, and there are as many as the rows make: so none is an orphan                   |
+| counts                | those of the documents and of each index's entries are right                                     |
+| unique indexes        | no key belongs to two documents                                                                  |
+| records               | there is no count, watermark or note of a space that is not there                                |
+
+Rows are read in batches, an index at a time looks up the entries of a batch; the entries are then scanned once and
+counted. An entry that no row makes leaves a difference of the two numbers, and only then the index is gone through entry
+by entry to name it. What is in dead spaces is not looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Final
+
+from docstore.catalog import Catalog, IndexDefinition, TableDefinition
+from docstore.catalog_records import load
+from docstore.documents import decode_document, validate
+from docstore.indexes import make_index
+from docstore.indexes.base import StoredIndex
+from docstore.keys import MAX_KEY_BYTES, primary_key
+from docstore.layout import (
+    COUNTS_PREFIX,
+    FIRST_FREE_SPACE,
+    WATERMARK_PREFIX,
+    counts_key,
+    unpack_counts,
+    unpack_u32,
+    unpack_watermark,
+    watermark_key,
+)
+from docstore.storage.engine import CATALOG_SPACE, ReadTransaction
+from docstore.store import OpenStore
+from query.errors import ReqlError
+from query.runtime import Document
+from query.values import describe
+
+MOST_PROBLEMS: Final = 100
+"""Problems that are told: one cause often makes thousands."""
+
+_BATCH: Final = 1_000
+
+Row = tuple[bytes, Document]
+
+
+@dataclass(slots=True)
+class Report:
+    """What a check found. `problems` are sentences, the first `MOST_PROBLEMS` of `found`."""
+
+    tables: int = 0
+    documents: int = 0
+    indexes: int = 0
+    entries: int = 0
+    found: int = 0
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong."""
+        return self.found == 0
+
+    def add(self, problem: str) -> None:
+        """Note something that is wrong."""
+        self.found += 1
+        if len(self.problems) < MOST_PROBLEMS:
+            self.problems.append(problem)
+
+    def __str__(self) -> str:
+        numbers = (
+            f"{self.tables} tables, {self.documents:,} documents, {self.indexes} indexes, {self.entries:,} entries"
+        )
+        if self.ok:
+            return f"{numbers}: no problem found."
+        more = f"\n  and {self.found - len(self.problems):,} more" if self.found > len(self.problems) else ""
+        return f"{numbers}: {self.found:,} problems.\n  " + "\n  ".join(self.problems) + more
+
+
+def check_store(store: OpenStore) -> Report:
+    """Check a whole store in one snapshot.
+
+    >>> print(check_store(db.store))
+    1 tables, 3 documents, 1 indexes, 3 entries: no problem found.
+    """
+    report = Report()
+    with store.engine.begin_read() as engine:
+        try:
+            catalog = load(engine)
+        except ReqlError as error:
+            report.add(f"The catalog cannot be read: {error.message}")
+            return report
+        _check_catalog(engine, catalog, report)
+        for table in catalog.tables():
+            _TableCheck(engine, table, report).run()
+    return report
+
+
+# The catalog
+
+
+def _check_catalog(engine: ReadTransaction, catalog: Catalog, report: Report) -> None:
+    tables = {table.space for table in catalog.tables()}
+    building = {i.space for table in catalog.tables() for i in table.indexes.values() if i.state == "building"}
+    used: list[int] = [*tables, *catalog.dead]
+    for table in catalog.tables():
+        used += [index.space for index in table.indexes.values()]
+        for name, index in table.indexes.items():
+            if name != index.name or index.state not in ("building", "ready", "failed"):
+                report.add(f"The definition of the index `{name}` of {table.title} makes no sense: {index}.")
+    for space in sorted({space for space in used if used.count(space) > 1}):
+        report.add(f"The space {space} is used twice.")
+    for space in sorted({space for space in used if not FIRST_FREE_SPACE <= space < catalog.next_space}):
+        report.add(f"The space {space} was never given out: the next one is {catalog.next_space}.")
+    for prefix, known, what in ((COUNTS_PREFIX, tables, "counts"), (WATERMARK_PREFIX, building, "a watermark")):
+        for key, _ in engine.scan(CATALOG_SPACE, prefix, bytes([prefix[0] + 1])):
+            if len(key) == 5 and unpack_u32(key[1:]) not in known:
+                report.add(f"The catalog has {what} for the space {unpack_u32(key[1:])}, which should have none.")
+
+
+# Tables and their indexes
+
+
+class _IndexCheck:
+    """What is known of one index while the rows go by."""
+
+    def __init__(self, engine: ReadTransaction, table: TableDefinition, index: StoredIndex) -> None:
+        self.index = index
+        self.definition = index.definition
+        self.title = f"index `{index.name}` of {table.title}"
+        self.wanted = 0
+        self.watermark: bytes | None = None
+        if self.definition.state == "building":
+            data = engine.get(CATALOG_SPACE, watermark_key(self.definition.space))
+            self.watermark = unpack_watermark(data)[1]
+
+    def covers(self, member: bytes) -> bool:
+        """Whether the document with this key should be in the index."""
+        return self.watermark is None or member <= self.watermark
+
+
+class _TableCheck:
+    def __init__(self, engine: ReadTransaction, table: TableDefinition, report: Report) -> None:
+        self._engine = engine
+        self._table = table
+        self._report = report
+        self._rows = 0
+
+    def run(self) -> None:
+        """Check one table."""
+        report, table = self._report, self._table
+        report.tables += 1
+        indexes = [self._index_check(index) for index in table.indexes.values() if index.state != "failed"]
+        sound = [index for index in indexes if index is not None]
+        rows = self._documents()
+        while batch := list(islice(rows, _BATCH)):
+            for index in sound:
+                self._check_rows(index, batch)
+        documents, counted = unpack_counts(self._engine.get(CATALOG_SPACE, counts_key(table.space)))
+        if documents != self._rows:
+            report.add(f"{table.title} has {self._rows} documents, but its count says {documents}.")
+        report.documents += self._rows
+        for index in sound:
+            self._check_entries(index, counted.pop(index.definition.space, 0))
+        for definition in table.indexes.values():
+            counted.pop(definition.space, None)
+        for space in counted:
+            report.add(f"The counts of {table.title} tell of the space {space}, which is no index of it.")
+
+    def _index_check(self, definition: IndexDefinition) -> _IndexCheck | None:
+        self._report.indexes += 1
+        try:
+            return _IndexCheck(self._engine, self._table, make_index(self._table, definition))
+        except ReqlError as error:
+            self._report.add(f"The index `{definition.name}` of {self._table.title} cannot be used: {error.message}")
+            return None
+
+    def _documents(self) -> Iterator[Row]:
+        """The rows, checked; those that are no documents left out."""
+        report, title = self._report, self._table.title
+        last = b""
+        for key, data in self._engine.scan(self._table.space):
+            self._rows += 1
+            if key <= last:
+                report.add(f"The rows of {title} are out of order at the key {key.hex()}.")
+            last = key
+            try:
+                document = decode_document(data)
+                validate(document)
+                own = primary_key(document.get(self._table.primary_key))
+            except ReqlError as error:
+                report.add(f"The row {key.hex()} of {title} is no document: {error.message}")
+                continue
+            if own != key:
+                found = describe(document[self._table.primary_key])
+                report.add(f"The row {key.hex()} of {title} holds the document with the primary key {found}.")
+            yield key, document
+
+    def _check_rows(self, check: _IndexCheck, rows: list[Row]) -> None:
+        """That the entries of documents are there."""
+        engine, space = self._engine, check.definition.space
+        for key, member in check.index.entries([row for row in rows if check.covers(row[0])]):
+            check.wanted += 1
+            found = next(engine.scan_entries(space, key, None, after=(key, member[:-1])), None)
+            if found != (key, member):
+                self._report.add(f"The {check.title} lacks the entry {key.hex()} of the document {member.hex()}.")
+
+    def _check_entries(self, check: _IndexCheck, counted: int) -> None:
+        """That there are no entries but those, and that they are in order and, where they must be, unique."""
+        report, number = self._report, 0
+        last = (b"", b"")
+        for entry in self._engine.scan_entries(check.definition.space):
+            number += 1
+            if entry <= last:
+                report.add(f"The {check.title} is out of order at the entry {entry[0].hex()}, {entry[1].hex()}.")
+            if check.definition.unique and entry[0] == last[0] and len(entry[0]) < MAX_KEY_BYTES:
+                report.add(f"The unique {check.title} has the key {entry[0].hex()} twice.")
+            last = entry
+        report.entries += number
+        if number != counted:
+            report.add(f"The {check.title} has {number} entries, but its count says {counted}.")
+        if number != check.wanted:
+            report.add(f"The {check.title} has {number} entries, but its documents make {check.wanted}.")
+            self._find_orphans(check)
+
+    def _find_orphans(self, check: _IndexCheck) -> None:
+        for key, member in self._engine.scan_entries(check.definition.space):
+            data = self._engine.get(self._table.space, member)
+            try:
+                document = None if data is None else decode_document(data)
+            except ReqlError:
+                continue
+            if document is None or (key, member) not in check.index.entries([(member, document)]):
+                self._report.add(f"The {check.title} has the orphan entry {key.hex()} of {member.hex()}.")
+            elif not check.covers(member):
+                self._report.add(f"The {check.title} has an entry of {member.hex()}, which is above its watermark.")
