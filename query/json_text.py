@@ -1,0 +1,73 @@
+"""Values as JSON text: as `to_json_string` gives it, and as errors show it.
+
+Fields are in the order of their names, and a number that is whole has no point, as RethinkDB writes them. What JSON
+has no form for is an object with a `$reql_type$`: binary, times, geometry.
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from typing import Any, Final
+
+from query.errors import ReqlQueryLogicError
+from query.values import Bound, Geometry, Time, Value
+
+MAX_SHOWN: Final = 300
+"""Characters of a value that an error shows within a sentence; RethinkDB's number."""
+
+
+def compact(value: Value) -> str:
+    """The value as JSON on one line.
+
+    >>> compact({"b": [1.0, None], "a": "ü"})
+    '{"a":"ü","b":[1,null]}'
+    """
+    return json.dumps(_plain(value), ensure_ascii=False, separators=(",", ":"))
+
+
+def pretty(value: Value) -> str:
+    """The value as JSON on many lines, indented by tabs."""
+    if type(value) is Bound:
+        return repr(value)
+    return json.dumps(_plain(value), ensure_ascii=False, indent="\t")
+
+
+def shown(value: Value) -> str:
+    """The value as an error shows it within a sentence: as `pretty` gives it, cut where it is long."""
+    text = pretty(value)
+    return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 3]}..."
+
+
+def number_text(number: int | float) -> str:
+    """A number as text; the same for 1 and 1.0.
+
+    >>> number_text(1.0), number_text(-2.5), number_text(2**53)
+    ('1', '-2.5', '9007199254740992')
+    """
+    return repr(_number(number))
+
+
+def _number(number: int | float) -> int | float:
+    # Above 10**21 the digits of a whole double say more than it knows.
+    return int(number) if type(number) is float and number.is_integer() and abs(number) < 1e21 else number
+
+
+def _plain(value: Value) -> Any:
+    kind = type(value)
+    if kind is float:
+        return _number(value)
+    if kind is dict:
+        return {name: _plain(value[name]) for name in sorted(value)}
+    if kind is list:
+        return [_plain(item) for item in value]
+    if kind is bytes:
+        return {"$reql_type$": "BINARY", "data": b64encode(value).decode()}
+    if kind is Time:
+        seconds = value.epoch_microseconds / 1_000_000
+        return {"$reql_type$": "TIME", "epoch_time": _number(seconds), "timezone": value.zone}
+    if kind is Geometry:
+        return _plain({"$reql_type$": "GEOMETRY", **value.geojson})
+    if kind is Bound:
+        raise ReqlQueryLogicError(f"Cannot convert `{value!r}` to JSON.")
+    return value
