@@ -13,7 +13,7 @@ from query.registry import term
 from query.runtime import Database, Function, Run, Stream, Table, type_error
 from query.stored import stored_function
 from query.tables import text_of
-from query.term import PARAMETER, Argument, Term
+from query.term import FUNC, MAKE_ARRAY, Argument, Term
 from query.values import Value
 from query.wire import dumps
 
@@ -225,10 +225,8 @@ def _(compiler: Compiler, node: Term) -> Closure:
 
 def _index_function(compiler: Compiler, node: Argument) -> Closure:
     """A closure of an index's function: the text of its wire form, the bytes that a status gave, None for the field."""
-    if node is None or _is_constant(node, "NoneType"):
-        return lambda env: None
-    if _is_constant(node, "bytes") or (type(node) is Term and node.kind.name == "binary"):
-        return compiler.value(node)
+    if type(node) is not Term or node.kind not in (FUNC, MAKE_ARRAY):
+        return _binary(compiler, node)
     part = unproven_part(node, constant_now=False)
     if part is not None:
         raise ReqlQueryLogicError(
@@ -238,8 +236,16 @@ def _index_function(compiler: Compiler, node: Argument) -> Closure:
     return lambda env: dumps(function(env)).decode()
 
 
-def _is_constant(node: Argument, kind: str) -> bool:
-    return type(node) is Term and node.kind is PARAMETER and node.args[1] == kind
+def _binary(compiler: Compiler, node: Argument) -> Closure:
+    value = compiler.value(node)
+
+    def binary(env: Env) -> bytes | None:
+        found = value(env)
+        if found is None or type(found) is bytes:
+            return found
+        raise ReqlQueryLogicError("Expected type FUNCTION but found DATUM.", node if type(node) is Term else None)
+
+    return binary
 
 
 def _flag(found: Value) -> bool:
