@@ -420,7 +420,7 @@ class Compiler:
                 except ReqlError as error:
                     raise located(error, node) from None
             rows = partial(stream_rows, env) if stream_rows else lambda: make(env, found.rows())
-            return found.selected(rows) if selects else Stream(rows)
+            return found.selected(rows) if selects else found.changed(env[0], rows)
 
         return transforming
 
@@ -558,7 +558,7 @@ class Compiler:
                     return [function(row, *rest, **named) for row in found]
                 if type(found) is Stream:
                     rows = partial(stream_rows, env) if stream_rows else found.rows
-                    return Stream(lambda: (function(row, *rest, **named) for row in rows()))
+                    return found.changed(env[0], lambda: (function(row, *rest, **named) for row in rows()))
                 return function(as_value(found), *rest, **named)
             except ReqlError as error:
                 raise located(error, node) from None

@@ -218,9 +218,16 @@ class Stream:
         """A stream of some of these rows, themselves unchanged: a selection where this is one."""
         if self.table is None:
             return Stream(rows)
-        return Stream(
-            rows, "SELECTION<ARRAY>" if self.type_name == "SELECTION<ARRAY>" else "SELECTION<STREAM>", self.table
-        )
+        return Stream(rows, "SELECTION<ARRAY>" if self.is_array else "SELECTION<STREAM>", self.table)
+
+    def changed(self, run: Run, rows: Callable[[], Iterator[Value]]) -> Stream | list[Value]:
+        """What was made of these rows: a stream, of an array's selection an array."""
+        return collect(run, rows()) if self.is_array else Stream(rows)
+
+    @property
+    def is_array(self) -> bool:
+        """Whether the rows are a selection of an array, as `order_by` gives it."""
+        return self.type_name == "SELECTION<ARRAY>"
 
 
 @dataclass(frozen=True, slots=True)

@@ -248,7 +248,7 @@ def _emitting(compiler: Compiler, node: Term) -> Closure:
         if type(found) is list:
             return collect(env[0], chain.from_iterable(emitted(env, rows)))
         read = (lambda: stream_rows(env)) if stream_rows else found.rows
-        return Stream(lambda: chain.from_iterable(emitted(env, read())))
+        return found.changed(env[0], lambda: chain.from_iterable(emitted(env, read())))
 
     return emitting
 

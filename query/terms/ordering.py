@@ -130,8 +130,8 @@ def order_by(sequence: object, *keys: str | Function, index: str | None = None) 
 
     >>> r.table("posts").order_by(r.desc("id")).limit(1)["id"].run(db)
     [3]
-    >>> r.table("posts").order_by(index="id")["id"].run(db)
-    <docstore.Cursor ...>
+    >>> list(r.table("posts").order_by(index="id")["id"].run(db))
+    [1, 2, 3]
     """
 
 

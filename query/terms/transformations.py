@@ -248,7 +248,8 @@ def _(compiler: Compiler, node: Term) -> Closure:
             parts = [rows(env) if rows else iterate(each) for rows, each in zip(stream_rows, found, strict=True)]
             return _merged(parts, bound(env, keys), node) if keys else chain.from_iterable(parts)
 
-        return collect(env[0], rows()) if all(type(each) is list for each in found) else Stream(rows)
+        is_array = all(type(each) is list or each.is_array for each in found)
+        return collect(env[0], rows()) if is_array else Stream(rows)
 
     return united
 
