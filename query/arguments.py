@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from query.annotations import accepted, argument_error
 from query.errors import ReqlNonExistenceError, ReqlQueryLogicError
 from query.evaluate import CompiledFunction, Compiler, Env, located
+from query.json_text import shown
 from query.runtime import Fields
 from query.term import FUNC, Argument, Term
 from query.values import Value, equal
@@ -70,11 +70,6 @@ def _field_of_other(row: Value, name: str, missing: Any, node: Term) -> Value:
         raise ReqlQueryLogicError(f"Cannot perform get_field on a non-object non-sequence `{shown(row)}`.", node)
     read = _field_reader(name, MISSING, node)
     return [found for item in row if (found := read(item)) is not MISSING]
-
-
-def shown(value: Value) -> str:
-    """A value as errors print it."""
-    return json.dumps(value, ensure_ascii=False, default=str)
 
 
 def _tolerant(function: Read, missing: Any) -> Read:
