@@ -27,10 +27,10 @@ def compact(value: Value) -> str:
 
 
 def pretty(value: Value) -> str:
-    """The value as JSON on many lines, indented by tabs."""
+    """The value as JSON on many lines, indented by tabs, with a tab before the value of each field."""
     if type(value) is Bound:
         return repr(value)
-    return json.dumps(_plain(value), ensure_ascii=False, indent="\t")
+    return json.dumps(_plain(value), ensure_ascii=False, indent="\t", separators=(",", ":\t"))
 
 
 def shown(value: Value) -> str:

@@ -177,9 +177,7 @@ class Writer:
     def _check(self, key: Value, old: Document | None, new: Value) -> None:
         name = self.table.primary_key
         if type(new) is not dict:
-            raise ReqlQueryLogicError(
-                f"Inserted value must be an OBJECT (got {runtime_type_name(new)}):\n{pretty(new)}"
-            )
+            raise not_an_object(new)
         if name not in new:
             raise ReqlQueryLogicError(f"Inserted object must have primary key `{name}`:\n{pretty(new)}")
         found = new[name]
@@ -348,3 +346,8 @@ def duplicate_key(table: Table) -> Resolve:
         raise ReqlQueryLogicError(f"Duplicate primary key `{name}`:\n{pretty(old)}\n{pretty(new)}")
 
     return refuse
+
+
+def not_an_object(found: Value) -> ReqlQueryLogicError:
+    """The error for what cannot be a document."""
+    return ReqlQueryLogicError(f"Inserted value must be an OBJECT (got {runtime_type_name(found)}):\n{pretty(found)}")

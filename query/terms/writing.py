@@ -20,7 +20,7 @@ from query.runtime import Document, Function, Row, Stream, Table, iterate, runti
 from query.tables import table_of
 from query.term import FUNC, Argument, Source, Term, walk
 from query.values import VALUE_TYPES, NotPlainError, Value, from_python, group_marker
-from query.writes import BATCH_DOCUMENTS, ChangeOf, Resolve, ReturnChanges, Writer, duplicate_key
+from query.writes import BATCH_DOCUMENTS, ChangeOf, Resolve, ReturnChanges, Writer, duplicate_key, not_an_object
 
 
 @term(56, writes=True)
@@ -217,7 +217,17 @@ def _(compiler: Compiler, node: Term) -> Closure:
     def change_of(env: Env) -> ChangeOf:
         check_atomic(env)
         function = compiled.bind(env)
-        return lambda old: None if old is None else merge(old, as_literal(function(old)))
+
+        def change(old: Document | None) -> Value:
+            if old is None:
+                return None
+            new = merge(old, as_literal(function(old)))
+            if new is None:
+                # Only replace deletes by null.
+                raise not_an_object(new)
+            return new
+
+        return change
 
     return _writing_rows(compiler, node, change_of)
 
