@@ -26,6 +26,7 @@ is both.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 __all__ = [
@@ -51,13 +52,31 @@ __all__ = [
 
 
 class ReqlError(Exception):
-    """What every error of this project is."""
+    """What every error of this project is.
 
-    def __init__(self, message: str, term: Any = None) -> None:
+    A message that shows a document may be a function: most errors of that kind are caught by the query itself, row by
+    row, and nobody reads them.
+    """
+
+    def __init__(self, message: str | Callable[[], str], term: Any = None) -> None:
         super().__init__(message)
-        self.message = message
         self.term = term
         self.source: str | None = None
+
+    @property
+    def message(self) -> str:
+        """The sentence alone."""
+        (message,) = self.args
+        if not isinstance(message, str):
+            message = message()
+            self.args = (message,)
+        return str(message)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.message!r})"
+
+    def __reduce__(self) -> Any:
+        return (type(self), (self.message,), {"source": self.source})
 
     def __str__(self) -> str:
         if self.source is None:
