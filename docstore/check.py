@@ -20,7 +20,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Final
+from os import PathLike, fspath
+from typing import Final, Protocol
 
 from docstore.catalog import Catalog, IndexDefinition, TableDefinition
 from docstore.catalog_records import load
@@ -39,7 +40,7 @@ from docstore.layout import (
     watermark_key,
 )
 from docstore.storage.engine import CATALOG_SPACE, ReadTransaction
-from docstore.store import OpenStore
+from docstore.store import OpenStore, open_store
 from query.errors import ReqlError
 from query.runtime import Document
 from query.values import describe
@@ -82,6 +83,29 @@ class Report:
             return f"{numbers}: no problem found."
         more = f"\n  and {self.found - len(self.problems):,} more" if self.found > len(self.problems) else ""
         return f"{numbers}: {self.found:,} problems.\n  " + "\n  ".join(self.problems) + more
+
+
+class HasStore(Protocol):
+    """A connection, or whatever else has an open store."""
+
+    @property
+    def store(self) -> OpenStore:
+        """The open store."""
+
+
+def check(store: str | PathLike[str] | HasStore) -> Report:
+    """Check the whole store of a path or of a connection; nothing is written.
+
+    >>> check(db).ok
+    True
+    """
+    if not isinstance(store, str | PathLike):
+        return check_store(store.store)
+    opened = open_store(fspath(store), create=False, read_only=True)
+    try:
+        return check_store(opened)
+    finally:
+        opened.close()
 
 
 def check_store(store: OpenStore) -> Report:

@@ -1,0 +1,7 @@
+"""`python -m docstore` is the command `docstore`."""
+
+import sys
+
+from docstore.cli import main
+
+sys.exit(main())
