@@ -152,18 +152,3 @@ def union_of(*fields: Fields) -> Fields:
             return None
         result |= each
     return result
-
-
-def is_selection(compiler: Compiler, node: Argument) -> bool:
-    """Whether a term is sure to be a selection of a table's rows, and not grouped."""
-    while type(node) is Term and not compiler.is_special(node):
-        if node.kind.name in _SOURCES:
-            return True
-        if node.kind.name not in _SELECTING:
-            return False
-        node = node.args[0]
-    return False
-
-
-_SOURCES: Final = frozenset({"table", "get_all", "between"})
-_SELECTING: Final = frozenset({"filter", "order_by", "limit", "skip", "slice"})

@@ -1,7 +1,7 @@
 """Groups: `group`, `ungroup`, and the rows of groups as pairs of a key and what is read of the row.
 
 A term on grouped data is applied to each group (`query.evaluate`). Where it only adds rows up (`count`, `sum`, `reduce`
-and the like), directly after `group` or with `map` and `filter` between, no row is held: the term takes pairs from
+and the like), directly after `group` or with `map`, `filter` or a field between, no row is held: the term takes pairs from
 `pairs_of` and keeps what it needs for each key.
 
 Groups are in the order of their keys. A row whose key is missing belongs to the group null. With several fields or
@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import product
 from typing import Any, Final, TypeAlias
 
-from query.arguments import Read, Reader, function_of, reader, union_of
+from query.arguments import MISSING, Read, Reader, function_of, reader, union_of
 from query.errors import ReqlQueryLogicError, ReqlResourceLimitError
 from query.evaluate import Closure, Compiler, Env
 from query.registry import term
@@ -90,7 +90,7 @@ def check_groups(run: Run, count: int) -> None:
 def pairs_of(compiler: Compiler, source: Argument, need: Fields) -> PairMaker | None:
     """The rows of groups with their keys, of which `need` is looked at; None where `source` cannot give them in turn.
 
-    `source` is `group`, or `map` and `filter` over it.
+    `source` is `group`, or `map`, `filter` and a field over it.
     """
     if type(source) is not Term:
         return None
@@ -99,18 +99,32 @@ def pairs_of(compiler: Compiler, source: Argument, need: Fields) -> PairMaker | 
     if source.kind is filter_.kind:
         swapped = filtered_before(source)
         return None if swapped is None else pairs_of(compiler, swapped, need)
-    if source.kind is not map_.kind or len(source.args) != 2:
-        return None
-    compiled = function_of(compiler, source.args[1], 1, source)
-    inner = pairs_of(compiler, source.args[0], compiled.fields[0])
+    if source.kind is map_.kind and len(source.args) == 2:
+        return _pairs_of_map(compiler, source)
+    if source.kind.name in ("bracket", "get_field") and type(source.args[1]) is str:
+        return _pairs_of_field(compiler, source)
+    return None
+
+
+def _pairs_of_map(compiler: Compiler, node: Term) -> PairMaker | None:
+    compiled = function_of(compiler, node.args[1], 1, node)
+    inner = pairs_of(compiler, node.args[0], compiled.fields[0])
     if inner is None:
         return None
 
-    def mapped(env: Env, read: Read) -> Pairs:
+    def pairs(env: Env, read: Read) -> Pairs:
         function = compiled.bind(env)
         return inner(env, lambda row: read(function(row)))
 
-    return mapped
+    return pairs
+
+
+def _pairs_of_field(compiler: Compiler, node: Term) -> PairMaker | None:
+    fields, bind = reader(compiler, node.args[1], node, MISSING)
+    inner = pairs_of(compiler, node.args[0], fields)
+    if inner is None:
+        return None
+    return lambda env, read: ((key, read(found)) for key, found in inner(env, bind(env)) if found is not MISSING)
 
 
 def filtered_before(node: Term) -> Term | None:

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
-from query.arguments import MISSING, Read, is_selection, reader, union_of
+from query.arguments import MISSING, Read, reader, union_of
 from query.errors import ReqlError, ReqlQueryLogicError, ReqlServerCompileError
 from query.evaluate import Closure, Compiler, Env, KeepMaker, MakeKeep, located
 from query.registry import term
@@ -150,7 +150,8 @@ def _keys(compiler: Compiler, node: Term) -> list[Ordering]:
 
 @order_by.streams
 def _(compiler: Compiler, node: Term) -> bool:
-    return "index" in node.options or is_selection(compiler, node.args[0])
+    # A selection of an array is a `Stream`, but what is made of it is an array.
+    return "index" in node.options
 
 
 @order_by.compiles
