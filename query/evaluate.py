@@ -255,6 +255,10 @@ class Compiler:
                 if "transforms" in hooks and keep is None and self.is_stream(node.args[0]):
                     transform: Transform = hooks["transforms"](self, node, need)
                     return self._transformed(node, transform)
+        return self.rows_of_any(node, keep)
+
+    def rows_of_any(self, node: Argument, keep: KeepMaker) -> Closure:
+        """As `rows`, of whatever the term turns out to be when it runs."""
         inner = self.any(node)
 
         def rows(env: Env) -> Iterator[Value]:
@@ -335,6 +339,16 @@ class Compiler:
                 return False
             node = node.args[0]
         return False
+
+    def place(self, node: Argument) -> int | None:
+        """The place in the environment of a variable, `r.row` or a constant, where it is sure to be a plain value."""
+        if type(node) is not Term or not self.is_value(node):
+            return None
+        if node.kind is PARAMETER:
+            return int(node.args[0])
+        if node.kind is VAR:
+            return self._variable(node)
+        return self._row(node) if node.kind is IMPLICIT_VAR else None
 
     def new_slot(self) -> int:
         """A place of the environment that nothing else uses."""

@@ -3,7 +3,9 @@
 from query.terms import (
     administration,
     aggregation,
+    fields,
     grouping,
+    logic,
     ordering,
     selecting,
     totals,
@@ -15,7 +17,9 @@ from query.terms import (
 __all__ = [
     "administration",
     "aggregation",
+    "fields",
     "grouping",
+    "logic",
     "ordering",
     "selecting",
     "totals",

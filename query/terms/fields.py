@@ -1,0 +1,239 @@
+"""Reading fields: `bracket`, that is `row["name"]`, and `get_field`.
+
+These run once and more for every document that a scan looks at, so that a field of a variable has a closure of its own
+(`variable_field`), which comparisons take into theirs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any, Final, NamedTuple
+
+from query.errors import ReqlError, ReqlNonExistenceError, ReqlQueryLogicError
+from query.evaluate import Closure, Compiler, Env, KeepMaker, as_value, located
+from query.json_text import pretty, shown
+from query.registry import TERMS, term
+from query.runtime import Fields, Row, Stream, collect, runtime_type_name, type_error
+from query.term import Argument, Term
+from query.values import Value
+
+_SKIP: Final[Any] = object()
+
+
+@term(170, structural=True)
+def bracket(source: object, key: str | int) -> object:
+    """The field of an object, the field of each object of a sequence that has it, or the element at a place.
+
+    Written `source["name"]` and `source[0]`; `source[2:5]` is `slice`. Raises ReqlNonExistenceError where there is no such
+    field or element; `default` catches it.
+
+    >>> r.expr({"a": 1})["a"].run(db)
+    1
+    >>> r.expr([{"a": 1}, {}])["a"].run(db)
+    [1]
+    >>> r.expr([1, 2, 3])[-1].run(db)
+    3
+    """
+
+
+@term(31, structural=True)
+def get_field(source: object, name: str) -> object:
+    """The field of an object, or the field of each object of a sequence that has it.
+
+    Raises ReqlNonExistenceError where an object has no such field; `default` catches it.
+
+    >>> r.expr({"a": 1}).get_field("a").run(db)
+    1
+    """
+
+
+# Fields of variables
+
+
+class VariableField(NamedTuple):
+    """A field of a variable that is sure to hold a plain value, of a name known when the query is compiled."""
+
+    slot: int
+    name: str
+    node: Term
+
+    def missing(self, env: Env) -> Value:
+        """The field where the variable is no object; raises ReqlNonExistenceError where it is one without the field."""
+        return _field_of(env[0], env[self.slot], self.name, self.node)
+
+
+def variable_field(compiler: Compiler, node: Argument) -> VariableField | None:
+    """The variable and the field where a term is a field of a variable."""
+    if type(node) is not Term or node.kind not in _READERS or type(node.args[1]) is not str:
+        return None
+    slot = compiler.place(node.args[0])
+    return None if slot is None else VariableField(slot, node.args[1], node)
+
+
+def _read_variable(field: VariableField) -> Closure:
+    slot, name, missing = field.slot, field.name, field.missing
+
+    def read(env: Env) -> Value:
+        try:
+            return env[slot][name]
+        except (KeyError, TypeError):
+            return missing(env)
+
+    return read
+
+
+# Fields of anything
+
+
+def _field_of(run: Any, found: Any, name: str, node: Term) -> Any:
+    """The field of whatever a term may be; of a sequence an array or a stream."""
+    kind = type(found)
+    if kind is Row:
+        found = found.value
+        kind = type(found)
+    if kind is dict:
+        if name in found:
+            return found[name]
+        raise ReqlNonExistenceError(partial(_no_attribute, name, found), node)
+    if kind is list:
+        return _fields_of(run, found, name, node)
+    if kind is Stream:
+        return Stream(lambda: _field_rows(run, found.rows(), name, node))
+    error = ReqlNonExistenceError if found is None else ReqlQueryLogicError
+    try:
+        text = shown(as_value(found))
+    except ReqlError as problem:
+        raise located(problem, node) from None
+    raise error(f"Cannot perform {node.kind.name} on a non-object non-sequence `{text}`.", node)
+
+
+def _no_attribute(name: str, found: dict[str, Value]) -> str:
+    return f"No attribute `{name}` in object:\n{pretty(found)}"
+
+
+def _fields_of(run: Any, array: list[Value], name: str, node: Term) -> list[Value]:
+    return collect(run, _field_rows(run, iter(array), name, node))
+
+
+def _field_rows(run: Any, rows: Iterator[Value], name: str, node: Term) -> Iterator[Value]:
+    """The field of each row that has it."""
+    for row in rows:
+        if type(row) is dict:
+            found = row.get(name, _SKIP)
+            if found is not _SKIP:
+                yield found
+        elif row is not None:
+            yield _field_of(run, row, name, node)
+
+
+def _named(name: Value, node: Term) -> str:
+    if type(name) is not str:
+        raise located(type_error("STRING", name), node)
+    return name
+
+
+# Hooks
+
+
+def _compile_value(compiler: Compiler, node: Term) -> Closure:
+    field = variable_field(compiler, node)
+    if field is not None:
+        return _read_variable(field)
+    source, name = node.args
+    if type(name) is not str or not compiler.is_value(source):
+        return _checked_value(compiler.any(node), node)
+    inner = compiler.value(source)
+
+    def read(env: Env) -> Value:
+        found = inner(env)
+        try:
+            return found[name]
+        except (KeyError, TypeError):
+            return _field_of(env[0], found, name, node)
+
+    return read
+
+
+def _checked_value(inner: Closure, node: Term) -> Closure:
+    def value(env: Env) -> Value:
+        try:
+            return as_value(inner(env))
+        except ReqlError as error:
+            raise located(error, node) from None
+
+    return value
+
+
+def _compile_field(compiler: Compiler, node: Term) -> Closure:
+    """A closure of a field of whatever the source is."""
+    source, name = node.args
+    if type(name) is not str:
+        return _compile_dynamic(compiler, node)
+    if compiler.is_value(source):
+        return _compile_value(compiler, node)
+    if compiler.is_stream(source):
+        rows = _compile_rows(compiler, node, None, None)
+        return lambda env: Stream(lambda: rows(env))
+    inner = compiler.any(source)
+    return lambda env: _field_of(env[0], inner(env), name, node)
+
+
+def _compile_dynamic(compiler: Compiler, node: Term) -> Closure:
+    """A closure of the field or the element that another part of the query names."""
+    inner, key = compiler.any(node.args[0]), compiler.value(node.args[1])
+    if node.kind is get_field.kind:
+        return lambda env: _field_of(env[0], inner(env), _named(key(env), node), node)
+    element: Closure = TERMS["nth"].hooks["compiles"](compiler, node)
+
+    def read(env: Env) -> Any:
+        wanted = key(env)
+        if type(wanted) is str:
+            return _field_of(env[0], inner(env), wanted, node)
+        if type(wanted) is int or type(wanted) is float:
+            return element(env)
+        raise ReqlQueryLogicError(_BAD_KEY.format(runtime_type_name(wanted)), node)
+
+    return read
+
+
+_BAD_KEY: Final = "Expected NUMBER or STRING as second argument to `bracket` but found {}."
+
+
+@bracket.compiles
+def _(compiler: Compiler, node: Term) -> Closure:
+    key = node.args[1]
+    if type(key) is int or type(key) is float:
+        element: Closure = TERMS["nth"].hooks["compiles"](compiler, node)
+        return element
+    if type(key) is not str and type(key) is not Term:
+        raise ReqlQueryLogicError(_BAD_KEY.format(runtime_type_name(key)), node)
+    return _compile_field(compiler, node)
+
+
+@get_field.compiles
+def _(compiler: Compiler, node: Term) -> Closure:
+    return _compile_field(compiler, node)
+
+
+def _compile_rows(compiler: Compiler, node: Term, need: Fields, keep: KeepMaker) -> Closure:
+    """A closure of the rows that a field of a sequence is, or of the elements of a field that is an array."""
+    source, name = node.args
+    if type(name) is not str or not compiler.is_stream(source):
+        return compiler.rows_of_any(node, keep)
+    rows = compiler.rows(source, frozenset({name}))
+    if keep is None:
+        return lambda env: _field_rows(env[0], rows(env), name, node)
+    return lambda env: filter(keep(env).test, _field_rows(env[0], rows(env), name, node))
+
+
+def _streams(compiler: Compiler, node: Term) -> bool:
+    return type(node.args[1]) is str and compiler.is_stream(node.args[0])
+
+
+for _declaration in (bracket, get_field):
+    _declaration.compiles_value(_compile_value)
+    _declaration.compiles_rows(_compile_rows)
+    _declaration.streams(_streams)
+
+_READERS: Final = frozenset({bracket.kind, get_field.kind})
