@@ -7,7 +7,8 @@ from functools import cache
 from typing import Any, Final, NamedTuple, Union, get_args, get_origin
 
 from query.errors import ReqlQueryLogicError
-from query.runtime import type_error
+from query.runtime import Function, type_error
+from query.term import Source
 from query.values import VALUE_TYPES, Time, Value
 
 _TYPE_NAMES: Final[dict[type, str]] = {
@@ -47,6 +48,16 @@ def accepted(annotation: Any) -> Accepted | None:
     if kind is int or kind is float:
         return Accepted(frozenset({int, float}), kind is int)
     return Accepted(frozenset({kind}), False) if kind in VALUE_TYPES else None
+
+
+def takes_function(annotation: Any) -> bool:
+    """Whether a parameter is a function, or may be one: there an expression of `r.row` stands for a function."""
+    return annotation is Function or Function in get_args(annotation)
+
+
+def takes_source(annotation: Any) -> bool:
+    """Whether a parameter may be an iterable that is read while the query runs."""
+    return Source in get_args(annotation)
 
 
 def argument_error(wanted: Accepted, found: Value) -> ReqlQueryLogicError:

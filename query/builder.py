@@ -1,11 +1,8 @@
 """`r` and the chain: Python expressions to Terms. Nothing is evaluated here but the user's own lambdas, once each.
 
-The methods of `Query` and of `r` are made from the registry (`query.registry`); this file adds the operators, the guards
-against Python's traps, and the few things of `r` that are no terms.
-
-**Functions.** A lambda is called once with a query for each of its parameters; what it returns is its body. Variables are
-numbered by how deeply their function is nested, so that the same text gives an equal Term. An argument that uses `r.row`
-where a function may stand becomes a function of one variable.
+The methods of `Query` and of `r` are made from the registry (`query.registry`), and what users hand them becomes Terms in
+`query.convert`; this file adds the operators, the guards against Python's traps, and the few things of `r` that are no
+terms. Type checkers and editors read `builder.pyi` in its place, which `query.stub` writes.
 """
 
 from __future__ import annotations
@@ -13,24 +10,19 @@ from __future__ import annotations
 import inspect
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from datetime import tzinfo
 from difflib import get_close_matches
-from typing import Any, Final, NoReturn, Protocol, TypeAlias, get_args
+from keyword import iskeyword
+from typing import Any, Final, NoReturn, Protocol, TypeAlias
 
+from query.annotations import accepted, takes_function, takes_source
+from query.convert import Chain, build, to_argument
 from query.errors import ReqlDriverCompileError, ReqlDriverError
-from query.registry import TERMS, Declaration
-from query.runtime import Function
-from query.term import FUNC, IMPLICIT_VAR, VAR, Argument, Source, Term, expand, make_array, make_object
-from query.values import (
-    MAX_NESTING,
-    MAXVAL,
-    MINVAL,
-    NotPlainError,
-    Value,
-    describe,
-    fixed_zone,
-    from_python,
-    zone_minutes,
-)
+from query.printer import print_query, print_short
+from query.registry import TERMS, Declaration, Parameter
+from query.term import IMPLICIT_VAR, Argument, Term
+from query.values import MAXVAL, MINVAL, VALUE_TYPES, describe, fixed_zone, zone_minutes
+from query.wire import encode
 
 Build: TypeAlias = Callable[..., "Query"]
 
@@ -49,12 +41,7 @@ class _Repl(threading.local):
     runner: Runner | None = None
 
 
-class _Nesting(threading.local):
-    depth: int = 0
-
-
 _repl: Final = _Repl()
-_nesting: Final = _Nesting()
 
 
 def set_repl(runner: Runner | None) -> None:
@@ -62,14 +49,14 @@ def set_repl(runner: Runner | None) -> None:
     _repl.runner = runner
 
 
-class Query:
-    """A query, or a part of one: a chain that grows by a method call and does nothing until `run`."""
+class Query(Chain):
+    """A query, or a part of one: a chain that grows by a method call and does nothing until `run`.
 
-    __slots__ = ("term",)
+    `str` gives the Python text that builds it. Queries are never changed, and can be copied and pickled.
+    """
+
+    __slots__ = ()
     __hash__ = None  # type: ignore[assignment]
-
-    def __init__(self, term: Argument) -> None:
-        self.term = term
 
     def run(self, db: Runner | None = None, **options: Any) -> Any:
         """Run the query on a connection, or on the one that `repl()` was called of.
@@ -79,14 +66,33 @@ class Query:
         >>> r.expr([1, 2, 3]).map(lambda x: x * 2).run(db)
         [2, 4, 6]
         """
+        if not isinstance(self, Query):
+            raise ReqlDriverError(f"`run` is called on a query, as r.table('posts').run(db), not on {describe(self)}.")
         return _runner(db, "run").run_query(self.term, options)
 
     def explain(self, db: Runner | None = None, *, run: bool = False, **options: Any) -> Any:
         """How the query is run: a plan that prints as a tree; with `run=True`, after a run, with rows and times."""
         return _runner(db, "explain").explain_query(self.term, options, run)
 
+    def build(self) -> Any:
+        """The query as RethinkDB's drivers send it: `[number, [arguments], {options}]`, JSON-able.
+
+        >>> r.table("posts").get(1).build()
+        [16, [[15, ['posts']], 1]]
+        """
+        return encode(self.term)
+
+    def __repr__(self) -> str:
+        return f"<Query: {print_short(self.term)}>"
+
+    def __str__(self) -> str:
+        return print_query(self.term)
+
+    def __reduce__(self) -> Any:
+        return (type(self), (self.term,))
+
     def __getattr__(self, name: str) -> NoReturn:
-        raise AttributeError(_no_such_term("a query", name, _chain_names()))
+        raise _no_such_term("A query", Query, name)
 
     def __bool__(self) -> NoReturn:
         raise ReqlDriverError(
@@ -130,6 +136,7 @@ class _Infix(Query):
 class R:
     """The entrance to the language: `r.table("posts")`, `r.expr(...)`, `r.row`."""
 
+    __slots__ = ()
     minval = Query(MINVAL)
     maxval = Query(MAXVAL)
     row = Query(Term(IMPLICIT_VAR, ()))
@@ -144,9 +151,9 @@ class R:
             return value
         if _levels_over(value, nesting_depth):
             raise ReqlDriverCompileError("Nesting depth limit exceeded.")
-        return Query(to_argument(value))
+        return Query(to_argument(value, Query))
 
-    def make_timezone(self, offset: str) -> Any:
+    def make_timezone(self, offset: str) -> tzinfo:
         """A `tzinfo` of a fixed offset: `r.make_timezone("+02:00")`."""
         try:
             return fixed_zone(zone_minutes(offset))
@@ -156,7 +163,13 @@ class R:
             ) from None
 
     def __getattr__(self, name: str) -> NoReturn:
-        raise AttributeError(_no_such_term("r", name, [n for n in dir(R) if not n.startswith("_")]))
+        raise _no_such_term("r", R, name)
+
+    def __repr__(self) -> str:
+        return "r"
+
+    def __reduce__(self) -> str:
+        return "r"
 
 
 r: Final = R()
@@ -164,195 +177,111 @@ r: Final = R()
 
 def call(name: str, *args: Any, **options: Any) -> Query:
     """The term of a name with these arguments, as a query."""
-    return Query(build(TERMS[name], args, options))
-
-
-def build(declaration: Declaration, args: tuple[Any, ...], options: Mapping[str, Any]) -> Term:
-    """A Term of a declared kind from what the user gave, checked for arity and options."""
-    converted = [
-        argument_for(declaration.argument(index).annotation, arg)
-        if index < len(declaration.arguments) or declaration.rest is not None
-        else to_argument(arg)
-        for index, arg in enumerate(args)
-    ]
-    if not any(type(arg) is Term and arg.kind.name == "args" for arg in converted):
-        declaration.check_arity(len(converted))
-    if declaration.kind.expands:
-        converted = [expand(arg) for arg in converted]
-    if not options:
-        return Term(declaration.kind, tuple(converted))
-    named: dict[str, Argument] = {}
-    for name, arg in options.items():
-        declaration.check_option(name)
-        named[name] = argument_for(declaration.options[name].annotation, arg)
-    return Term(declaration.kind, tuple(converted), named)
-
-
-def argument_for(annotation: Any, data: Any) -> Argument:
-    """What a user gave for a parameter, as an argument: where a function may stand, `r.row` makes one."""
-    if type(data) not in _USUAL and _is_read_while_running(data) and takes_source(annotation):
-        return Source(data)
-    argument = to_argument(data)
-    if type(argument) is Term and argument.uses_row and takes_function(annotation) and argument.kind is not FUNC:
-        return Term(FUNC, ([_nesting.depth + 1], argument))
-    return argument
-
-
-def takes_function(annotation: Any) -> bool:
-    """Whether a parameter is a function, or may be one."""
-    return annotation is Function or Function in get_args(annotation)
-
-
-def takes_source(annotation: Any) -> bool:
-    """Whether a parameter may be an iterable that is read while the query runs."""
-    return Source in get_args(annotation)
-
-
-def _is_read_while_running(data: Any) -> bool:
-    """Whether data is an iterable that is no value: a generator, a set, a cursor, the values of a dict."""
-    values = (Query, Mapping, list, tuple, str, bytes, bytearray, memoryview)
-    return hasattr(type(data), "__iter__") and not isinstance(data, values) and getattr(data, "shape", None) != ()
-
-
-_USUAL: Final = frozenset({Query, dict, list, str, int, float, bool, type(None)})
-
-
-def to_argument(data: Any) -> Argument:
-    """A Term or a value out of what a user gave."""
-    if isinstance(data, Query):
-        return data.term
-    kind = type(data)
-    if kind is str and data.isascii():
-        return data
-    if kind is Source:
-        return data
-    try:
-        return from_python(data)
-    except NotPlainError:
-        return _mixed(data, 0)
-
-
-def _mixed(data: Any, depth: int) -> Argument:
-    """Data with queries or functions somewhere inside."""
-    if isinstance(data, Query):
-        return data.term
-    if depth > MAX_NESTING:
-        raise ReqlDriverCompileError(f"Nesting depth limit exceeded: more than {MAX_NESTING} levels.")
-    if isinstance(data, Mapping):
-        fields = {}
-        for name, item in data.items():
-            if not isinstance(name, str):
-                raise ReqlDriverCompileError(f"Object keys must be strings: expected str but found {describe(name)}.")
-            fields[from_python(name)] = _mixed(item, depth + 1)
-        return make_object(fields)
-    if isinstance(data, list | tuple):
-        return make_array([_mixed(item, depth + 1) for item in data])
-    if callable(data):
-        return function_term(data)
-    return from_python(data)
-
-
-def function_term(function: Callable[..., Any]) -> Term:
-    """A Python function as a Term: it is called once, with a query for each parameter."""
-    try:
-        parameters = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):
-        raise ReqlDriverCompileError(f"Expected a lambda or a function but found {describe(function)}.") from None
-    names = [
-        p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) and p.default is p.empty
-    ]
-    first = _nesting.depth + 1
-    numbers = list(range(first, first + len(names)))
-    _nesting.depth += len(names)
-    try:
-        body = function(*[Query(Term(VAR, (number,))) for number in numbers])
-        if body is None:
-            raise ReqlDriverCompileError(
-                f"A function of a query must return something, but `{getattr(function, '__name__', function)}` "
-                "returned None. Did it forget `return`?"
-            )
-        return Term(FUNC, (numbers, to_argument(body)))
-    finally:
-        _nesting.depth -= len(names)
+    return Query(build(TERMS[name], args, options, Query))
 
 
 # Methods from the registry
 
 
+def install() -> None:
+    """Give `Query` and `R` the methods of all declared terms. Called once, after the terms are imported."""
+    for declaration in TERMS.values():
+        for name in method_names(declaration):
+            if declaration.on != "r":
+                setattr(Query, name, _method(declaration))
+            if declaration.on != "chain":
+                setattr(R, name, _r_method(declaration))
+    for name, symbol in COMPARISONS.items():
+        setattr(Query, f"__{name}__", _comparison(name, symbol))
+    for name, python in OPERATORS.items():
+        result = _Infix if name in ("and", "or") else Query
+        setattr(Query, f"__{python}__", _operator(name, result))
+        setattr(Query, f"__r{python}__", _reflected(name, result))
+    setattr(Query, "__invert__", lambda self: call("not", self))  # noqa: B010 - type checkers read the stub
+
+
+def method_names(declaration: Declaration) -> list[str]:
+    """The names of a term's methods: its own and its aliases, those that are keywords of Python left out."""
+    return [name for name in (declaration.name, *declaration.aliases) if not iskeyword(name)]
+
+
+COMPARISONS: Final = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
+OPERATORS: Final = {
+    "add": "add",
+    "sub": "sub",
+    "mul": "mul",
+    "div": "truediv",
+    "mod": "mod",
+    "and": "and",
+    "or": "or",
+}
+"""The terms of Python's operators, and what Python calls the operator."""
+
+
 def _method(declaration: Declaration) -> Build:
-    kind = declaration.kind
-    plain = not kind.expands and not any(
-        takes_function(p.annotation) or takes_source(p.annotation)
-        for p in (*declaration.arguments, declaration.rest)
-        if p is not None
-    )
-    least, most = declaration.least, declaration.most
+    kind, least, most = declaration.kind, declaration.least, declaration.most
+    unchecked = _is_unchecked(declaration)
 
     def method(self: Query, *args: Any, **options: Any) -> Query:
         count = len(args) + 1
-        if plain and not options and least <= count and (most is None or count <= most):
-            return Query(Term(kind, (self.term, *map(to_argument, args))))
-        return Query(build(declaration, (self, *args), options))
+        if unchecked and not options and least <= count and (most is None or count <= most):
+            return Query(Term(kind, (self.term, *[to_argument(arg, Query) for arg in args])))
+        return Query(build(declaration, (self, *args), options, Query))
 
-    return _described(method, declaration)
+    return _described(method, declaration, 1)
 
 
 def _r_method(declaration: Declaration) -> Build:
     def method(self: R, *args: Any, **options: Any) -> Query:
-        return Query(build(declaration, args, options))
+        return Query(build(declaration, args, options, Query))
 
-    return _described(method, declaration)
+    return _described(method, declaration, 0)
 
 
-def _described(method: Build, declaration: Declaration) -> Build:
+def _is_unchecked(declaration: Declaration) -> bool:
+    """Whether any argument will do after the one that a chain stands on."""
+    parameters = [one for one in (*declaration.arguments, declaration.rest) if one is not None]
+    if declaration.kind.expands or declaration.kind.structural:
+        return False
+    if any(takes_function(one.annotation) or takes_source(one.annotation) for one in parameters):
+        return False
+    wanted = [accepted(one.annotation) for one in declaration.arguments[1:]]
+    return all(one is None or one.types == VALUE_TYPES for one in wanted)
+
+
+def _described(method: Build, declaration: Declaration, first: int) -> Build:
+    """The method with what `help` and `inspect.signature` show: the signature of the declaration."""
     method.__name__ = method.__qualname__ = declaration.name
     method.__doc__ = declaration.doc
+    kinds = inspect.Parameter
+    declared: list[tuple[Parameter, Any]] = [(one, kinds.POSITIONAL_ONLY) for one in declaration.arguments[first:]]
+    if declaration.rest is not None:
+        declared.append((declaration.rest, kinds.VAR_POSITIONAL))
+    declared += [(one, kinds.KEYWORD_ONLY) for one in declaration.options.values()]
+    parameters = [kinds(one.name, kind, default=kinds.empty if one.required else one.default) for one, kind in declared]
+    parameters.insert(0, kinds("self", kinds.POSITIONAL_ONLY))
+    setattr(method, "__signature__", inspect.Signature(parameters, return_annotation="Query"))  # noqa: B010
     return method
 
 
-def _operator(name: str, result: type[Query] = Query) -> Build:
+def _comparison(name: str, symbol: str) -> Build:
     def operator(self: Query, other: Any) -> Query:
-        _check_precedence(name, self, other)
-        return result(build(TERMS[name], (self, other), {}))
+        if type(self) is _Infix or type(other) is _Infix:
+            raise ReqlDriverCompileError(
+                f"Calling '{symbol}' on the result of an infix `&` or `|`, which bind tighter: this is almost always a "
+                "precedence error. Write (a > 1) & (b < 2) with parentheses, or use and_ and or_ where it is meant."
+            )
+        return Query(Term(TERMS[name].kind, (self.term, to_argument(other, Query))))
 
     return operator
 
 
-def _reflected(name: str, result: type[Query] = Query) -> Build:
-    def operator(self: Query, other: Any) -> Query:
-        return result(build(TERMS[name], (other, self), {}))
-
-    return operator
+def _operator(name: str, result: type[Query]) -> Build:
+    return lambda self, other: result(Term(TERMS[name].kind, (self.term, to_argument(other, Query))))
 
 
-_COMPARISONS: Final = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
-
-
-def _check_precedence(name: str, left: Query, right: Any) -> None:
-    if name in _COMPARISONS and (type(left) is _Infix or type(right) is _Infix):
-        raise ReqlDriverCompileError(
-            f"Calling '{_COMPARISONS[name]}' on the result of an infix `&` or `|`, which bind tighter: this is almost always "
-            "a precedence error. Write (a > 1) & (b < 2) with parentheses, or use and_ and or_ where it is meant."
-        )
-
-
-def install() -> None:
-    """Give `Query` and `R` the methods of all declared terms. Called once, after the terms are imported."""
-    for declaration in TERMS.values():
-        for name in (declaration.name, *declaration.aliases):
-            if declaration.on in ("chain", "both"):
-                setattr(Query, name, _method(declaration))
-            if declaration.on in ("r", "both"):
-                setattr(R, name, _r_method(declaration))
-    for name in _COMPARISONS:
-        setattr(Query, f"__{name}__", _operator(name))
-    for name, python in {"add": "add", "sub": "sub", "mul": "mul", "div": "truediv", "mod": "mod"}.items():
-        setattr(Query, f"__{python}__", _operator(name))
-        setattr(Query, f"__r{python}__", _reflected(name))
-    for name in ("and", "or"):
-        setattr(Query, f"__{name}__", _operator(name, _Infix))
-        setattr(Query, f"__r{name}__", _reflected(name, _Infix))
-    setattr(Query, "__invert__", lambda self: call("not", self))  # noqa: B010 - mypy knows the class by its stub
+def _reflected(name: str, result: type[Query]) -> Build:
+    return lambda self, other: result(Term(TERMS[name].kind, (to_argument(other, Query), self.term)))
 
 
 def _runner(db: Runner | None, method: str) -> Runner:
@@ -366,16 +295,15 @@ def _runner(db: Runner | None, method: str) -> Runner:
     return runner
 
 
-def _chain_names() -> list[str]:
-    return [name for name in dir(Query) if not name.startswith("_")]
+def _no_such_term(what: str, kind: type, name: str) -> AttributeError:
+    if name.startswith("_"):
+        return AttributeError(name)
+    near = get_close_matches(name, [known for known in dir(kind) if not known.startswith("_")], n=1)
+    hint = f": did you mean `{near[0]}`?" if near else "."
+    return AttributeError(f"{what} has no method `{name}`{hint}")
 
 
-def _no_such_term(what: str, name: str, names: list[str]) -> str:
-    near = get_close_matches(name, names, n=1)
-    return f"{what} has no method `{name}`" + (f": did you mean `{near[0]}`?" if near else ".")
-
-
-def _levels_over(value: Value, limit: int) -> bool:
+def _levels_over(value: Any, limit: int) -> bool:
     """Whether plain data is nested more deeply than a limit."""
     if isinstance(value, Mapping | list | tuple):
         if limit <= 0:

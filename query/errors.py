@@ -14,6 +14,7 @@
     ├── ReqlCompileError                 the query could not be built
     │   ├── ReqlDriverCompileError       found while Python built it
     │   └── ReqlServerCompileError       found while it was checked: arity, options, names
+    │       └── ReqlArgumentError        and it was the type of an argument; ours, also a ReqlQueryLogicError
     └── ReqlDriverError                  the connection, the store or a cursor was used wrongly
         ├── ReqlAuthError
         ├── ReqlTimeoutError
@@ -30,6 +31,7 @@ from collections.abc import Callable
 from typing import Any
 
 __all__ = [
+    "ReqlArgumentError",
     "ReqlAuthError",
     "ReqlAvailabilityError",
     "ReqlCompileError",
@@ -134,6 +136,13 @@ class ReqlDriverCompileError(ReqlCompileError):
 
 class ReqlServerCompileError(ReqlCompileError):
     """The query was built and is not well formed: arity, options, names."""
+
+
+class ReqlArgumentError(ReqlServerCompileError, ReqlQueryLogicError):
+    """An argument can be seen to be of the wrong type before the query runs.
+
+    RethinkDB finds it while it runs; programs written for it catch ReqlQueryLogicError.
+    """
 
 
 class ReqlDriverError(ReqlError):

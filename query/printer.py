@@ -14,11 +14,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from keyword import iskeyword
-from typing import Any, Final, TypeAlias, get_args
+from typing import Any, Final, TypeAlias
 
+from query.annotations import takes_function
 from query.literals import literal, shortened
 from query.registry import BY_KIND, Declaration
-from query.runtime import Function
 from query.term import FUNC, IMPLICIT_VAR, MAKE_ARRAY, MAKE_OBJ, VAR, Argument, Term, walk
 from query.values import Bound
 
@@ -64,14 +64,14 @@ def print_query(argument: Argument) -> str:
     "{'a': [1, None]}"
     """
     printer = _Printer(None, None)
-    printer.argument(argument, (), Function)
+    printer.argument(argument, (), True)
     return printer.text()
 
 
 def print_short(argument: Argument, width: int = 400) -> str:
     """The text of a Term or a value for a person to glance at: long data, and what is still too long, cut short."""
     printer = _Printer(None, SHORT_DATA)
-    printer.argument(argument, (), Function)
+    printer.argument(argument, (), True)
     text = printer.text()
     return text if len(text) <= width else f"{text[: width - 3]}..."
 
@@ -124,11 +124,6 @@ def method_name(declaration: Declaration) -> str:
     if not iskeyword(declaration.name):
         return declaration.name
     return next((alias for alias in declaration.aliases if not iskeyword(alias)), f"{declaration.name}_")
-
-
-def takes_function(annotation: Any) -> bool:
-    """Whether a parameter is a function, or may be one: there an expression of `r.row` stands for a function."""
-    return annotation is Function or Function in get_args(annotation)
 
 
 class _Printer:
@@ -248,17 +243,17 @@ class _Printer:
         separator = ""
         for index, arg in enumerate(node.args[first:], first):
             self.put(separator)
-            self.argument(arg, (*path, index), _annotation(declaration, index))
+            self.argument(arg, (*path, index), _takes_function(declaration, index))
             separator = ", "
         for name, arg in node.options.items():
             self.put(f"{separator}{name}=")
-            self.argument(arg, (*path, name), _annotation(declaration, name))
+            self.argument(arg, (*path, name), _takes_function(declaration, name))
             separator = ", "
         self.put(")")
 
-    def argument(self, node: Argument, path: Path, annotation: Any) -> None:
+    def argument(self, node: Argument, path: Path, may_be_function: bool) -> None:
         """An argument of a call: where a function may stand, one that came from `r.row` is printed as it came."""
-        if type(node) is Term and node.kind is FUNC and takes_function(annotation) and _is_of_row(node):
+        if type(node) is Term and node.kind is FUNC and may_be_function and _is_of_row(node):
             start = self.length
             self.part(node.args[1], (*path, 1))
             if path == self.target:
@@ -302,14 +297,12 @@ def _is_chained(node: Term, declaration: Declaration) -> bool:
     return type(node.args[0]) is Term and node.args[0].kind not in (FUNC, MAKE_ARRAY, MAKE_OBJ)
 
 
-def _annotation(declaration: Declaration | None, place: int | str) -> Any:
-    """The annotation of an argument or option; None where there is none, since the text of errors is of wrong terms."""
+def _takes_function(declaration: Declaration | None, place: int | str) -> bool:
+    """Whether an argument or option may be a function; the text of errors is of terms that have too many of them too."""
     if declaration is None:
-        return None
-    if isinstance(place, str):
-        return declaration.options[place].annotation if place in declaration.options else None
-    known = place < len(declaration.arguments) or declaration.rest is not None
-    return declaration.argument(place).annotation if known else None
+        return False
+    parameter = declaration.options.get(place) if isinstance(place, str) else declaration.parameter(place)
+    return parameter is not None and takes_function(parameter.annotation)
 
 
 def _is_of_row(function: Term) -> bool:

@@ -75,6 +75,7 @@ class Declaration:
     writes: bool
     maps: bool
     takes_run: bool
+    functions: int | None = None
     hooks: dict[str, Hook] = field(default_factory=dict)
 
     @property
@@ -103,6 +104,10 @@ class Declaration:
             return self.arguments[index]
         assert self.rest is not None
         return self.rest
+
+    def parameter(self, index: int) -> Parameter | None:
+        """The parameter that takes the argument at a place; None where the term has none there."""
+        return self.arguments[index] if index < len(self.arguments) else self.rest
 
     def check_arity(self, count: int) -> None:
         """Raise ReqlServerCompileError, in RethinkDB's words, where a term cannot have so many arguments."""
@@ -174,6 +179,7 @@ def term(
     deterministic: bool = True,
     writes: bool = False,
     maps: bool = False,
+    functions: int | None = None,
 ) -> Callable[[Callable[..., Any]], Declaration]:
     """Declare a term; the decorated function's signature and body are its own.
 
@@ -185,6 +191,7 @@ def term(
     - `deterministic=False`: the same arguments may give another answer; not for index functions.
     - `writes`: changes the store.
     - `maps`: applied to a sequence, the term is applied to each of its rows.
+    - `functions`: how many parameters every function among the arguments has, where that is always the same.
     """
 
     def declare(function: Callable[..., Any]) -> Declaration:
@@ -217,6 +224,7 @@ def term(
             writes=writes,
             maps=maps,
             takes_run="run" in signature.parameters,
+            functions=functions,
         )
         assert title not in TERMS, f"two terms are called {title}"
         assert number not in BY_NUMBER, f"two terms have the wire number {number}"

@@ -30,6 +30,7 @@ MAX_DEPTH: Final = 200
 _MAX_SHAPES: Final = 50_000
 _shapes: dict[tuple[Any, ...], int] = {}
 _next_shape: Final = count(1)
+_kinds: Final[dict[int, Kind]] = {}
 
 
 @final
@@ -47,6 +48,10 @@ class Kind:
         self.number = number
         self.structural = structural
         self.expands = expands
+        _kinds[number] = self
+
+    def __reduce__(self) -> Any:
+        return (_kind_of, (self.number,))
 
     def __repr__(self) -> str:
         return f"Kind({self.name!r}, {self.number})"
@@ -148,6 +153,10 @@ class Term:
         inside = [repr(arg) for arg in self.args] + [f"{name}={arg!r}" for name, arg in self.options.items()]
         return f"{self.kind.name}({', '.join(inside)})"
 
+    def __reduce__(self) -> Any:
+        # Shapes are numbers of this process.
+        return (Term, (self.kind, self.args, dict(self.options)))
+
     def children(self) -> Iterator[Term]:
         """The Terms directly inside this one, arguments before options."""
         for arg in self.args:
@@ -209,6 +218,10 @@ def walk(argument: Argument) -> Iterator[Term]:
         yield argument
         for child in argument.children():
             yield from walk(child)
+
+
+def _kind_of(number: int) -> Kind:
+    return _kinds[number]
 
 
 def _frozen(value: Value) -> Any:

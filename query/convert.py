@@ -1,0 +1,178 @@
+"""What a user hands to the builder, as Terms: data, queries, functions, iterables; checked as far as they can be now.
+
+**Functions.** A lambda is called once with a query for each of its parameters; what it returns is its body. Variables are
+numbered by how deeply their function is nested, so that the same text gives an equal Term. An argument that uses `r.row`
+where a function may stand becomes a function of one variable.
+
+**Checks.** A term is refused while it is built for a wrong number of arguments, an option that it has not, a constant of a
+type that its parameter can never take, and a function with another number of parameters than it is called with. Null is
+let through, since a query may catch its error with `default`; so is what a chain stands on, since what is refused there
+depends on more than its type. The error shows the term.
+"""
+
+from __future__ import annotations
+
+import inspect
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any, Final
+
+from query.annotations import accepted, argument_error, takes_function, takes_source
+from query.errors import ReqlArgumentError, ReqlDriverCompileError, ReqlServerCompileError
+from query.evaluate import arity_error
+from query.printer import Path, underline
+from query.registry import Declaration, Parameter
+from query.term import FUNC, VAR, Argument, Source, Term, expand, make_array, make_object
+from query.values import MAX_NESTING, VALUE_TYPES, NotPlainError, describe, from_python
+
+
+class Chain:
+    """What a query is to this file: something that stands for a Term."""
+
+    __slots__ = ("term",)
+
+    def __init__(self, term: Argument) -> None:
+        self.term = term
+
+
+class _State(threading.local):
+    depth: int = 0
+
+
+_nesting: Final = _State()
+_USUAL: Final = frozenset({dict, list, str, int, float, bool, type(None)})
+
+
+def build(declaration: Declaration, args: tuple[Any, ...], options: Mapping[str, Any], chain: type[Chain]) -> Term:
+    """A Term of a declared kind from what the user gave. Functions are called with objects of `chain`."""
+    expands = declaration.kind.expands
+    converted = []
+    for index, arg in enumerate(args):
+        argument = argument_for(declaration.parameter(index), arg, chain)
+        converted.append(expand(argument) if expands else argument)
+    named = {name: argument_for(declaration.options.get(name), arg, chain) for name, arg in options.items()}
+    term = Term(declaration.kind, tuple(converted), named) if named else Term(declaration.kind, tuple(converted))
+    check(declaration, term)
+    return term
+
+
+def argument_for(parameter: Parameter | None, data: Any, chain: type[Chain]) -> Argument:
+    """What a user gave for a parameter, as an argument; without a parameter too, for the error to show it."""
+    if isinstance(data, Chain):
+        argument = data.term
+    elif type(data) in _USUAL or parameter is None or not (takes_source(parameter.annotation) and _is_read_late(data)):
+        argument = to_argument(data, chain)
+    else:
+        return Source(data)
+    of_row = type(argument) is Term and argument.uses_row and argument.kind is not FUNC
+    if of_row and parameter is not None and takes_function(parameter.annotation):
+        return Term(FUNC, ([_nesting.depth + 1], argument))
+    return argument
+
+
+def to_argument(data: Any, chain: type[Chain]) -> Argument:
+    """A Term or a value out of what a user gave."""
+    if isinstance(data, Chain):
+        return data.term
+    kind = type(data)
+    if (kind is str and data.isascii()) or kind is Source:
+        return data
+    with suppress(NotPlainError):
+        return from_python(data)
+    return _mixed(data, 0, chain)
+
+
+def _mixed(data: Any, depth: int, chain: type[Chain]) -> Argument:
+    """Data with queries or functions somewhere inside."""
+    if isinstance(data, Chain):
+        return data.term
+    if depth > MAX_NESTING:
+        raise ReqlDriverCompileError(f"Nesting depth limit exceeded: more than {MAX_NESTING} levels.")
+    if isinstance(data, Mapping):
+        fields = {}
+        for name, item in data.items():
+            if not isinstance(name, str):
+                raise ReqlDriverCompileError(f"Object keys must be strings: expected str but found {describe(name)}.")
+            fields[from_python(name)] = _mixed(item, depth + 1, chain)
+        return make_object(fields)
+    if isinstance(data, list | tuple):
+        return make_array([_mixed(item, depth + 1, chain) for item in data])
+    if callable(data):
+        return function_term(data, chain)
+    return from_python(data)
+
+
+def function_term(function: Callable[..., Any], chain: type[Chain]) -> Term:
+    """A Python function as a Term: it is called once, with a query for each parameter."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        raise ReqlDriverCompileError(f"Expected a lambda or a function but found {describe(function)}.") from None
+    wanted = [
+        p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) and p.default is p.empty
+    ]
+    first = _nesting.depth + 1
+    numbers = list(range(first, first + len(wanted)))
+    _nesting.depth += len(wanted)
+    try:
+        body = function(*[chain(Term(VAR, (number,))) for number in numbers])
+        if body is None:
+            raise ReqlDriverCompileError(
+                f"A function of a query must return something, but `{getattr(function, '__name__', function)}` "
+                "returned None. Did it forget `return`?"
+            )
+        return Term(FUNC, (numbers, to_argument(body, chain)))
+    finally:
+        _nesting.depth -= len(wanted)
+
+
+def _is_read_late(data: Any) -> bool:
+    """Whether data is an iterable that is no value: a generator, a set, a cursor, the values of a dict."""
+    values = (Mapping, list, tuple, str, bytes, bytearray, memoryview)
+    return hasattr(type(data), "__iter__") and not isinstance(data, values) and getattr(data, "shape", None) != ()
+
+
+# Checks
+
+
+def check(declaration: Declaration, term: Term) -> None:
+    """Raise ReqlServerCompileError, the term underlined, for a term that can be seen to be wrong before it runs."""
+    path: Path = ()
+    try:
+        if not any(type(arg) is Term and arg.kind.name == "args" for arg in term.args):
+            declaration.check_arity(len(term.args))
+            for index, arg in enumerate(term.args):
+                path = (index,)
+                _check_argument(declaration, index, arg)
+        for name, arg in term.options.items():
+            path = ()
+            declaration.check_option(name)
+            path = (name,)
+            check_constant(declaration.options[name], arg)
+    except ReqlServerCompileError as error:
+        error.term, error.source = term, underline(term, path)
+        raise
+
+
+def _check_argument(declaration: Declaration, index: int, arg: Argument) -> None:
+    kind = declaration.kind
+    if type(arg) is Term:
+        wanted = declaration.functions
+        if wanted is not None and arg.kind is FUNC and len(arg.args[0]) != wanted:
+            raise ReqlArgumentError(arity_error(len(arg.args[0]), wanted).message)
+    elif kind.structural or declaration.on == "r" or 0 < index < len(declaration.arguments):
+        parameter = declaration.parameter(index)
+        if parameter is not None:
+            check_constant(parameter, arg)
+
+
+def check_constant(parameter: Parameter, arg: Argument) -> None:
+    """Raise ReqlArgumentError for a constant of a type that a parameter never takes."""
+    kind = type(arg)
+    if kind not in VALUE_TYPES or arg is None:
+        return
+    wanted = accepted(parameter.annotation)
+    if wanted is None or (kind in wanted.types and not (wanted.whole and kind is float and not arg.is_integer())):
+        return
+    raise ReqlArgumentError(argument_error(wanted, arg).message)
