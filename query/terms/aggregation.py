@@ -24,7 +24,7 @@ from query.terms.selecting import get_all, table
 from query.values import Value, equal, group_marker, sort_key
 
 
-@term(43, on="both")
+@term(43, on="both", functions=1)
 def count(sequence: object, value: Value | Function = None) -> int:
     """How many elements a sequence has; with a value or a function, how many are equal to it or satisfy it.
 
@@ -121,7 +121,7 @@ def _group_counts(run: Run, pairs: Pairs) -> Grouped:
     return grouped([(key, number) for key, number in cells.values()])
 
 
-@term(37, on="both")
+@term(37, on="both", functions=2)
 def reduce(sequence: object, function: Function) -> Value:
     """Make one value of a sequence by a function of two: of the first two elements, then of its result and the next one.
 
@@ -177,7 +177,7 @@ def _(compiler: Compiler, node: Term) -> Closure | None:
 # fold
 
 
-@term(187, on="both")
+@term(187, on="both", functions=2)
 def fold(
     sequence: object,
     base: Value,
@@ -314,7 +314,7 @@ def _distinct(run: Run, rows: Iterator[Value]) -> list[Value]:
     return sorted(found.values(), key=sort_key)
 
 
-@term(93, on="both")
+@term(93, on="both", functions=1)
 def contains(sequence: object, *wanted: Value | Function) -> bool:
     """Whether a sequence has all the values given, and for each function an element that satisfies it.
 

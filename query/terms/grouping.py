@@ -32,7 +32,7 @@ Pairs: TypeAlias = Iterator[tuple[Value, Any]]
 PairMaker: TypeAlias = Callable[[Env, Read], Pairs]
 
 
-@term(144, on="both", structural=True)
+@term(144, on="both", structural=True, functions=1)
 def group(sequence: object, *keys: str | Function, index: str | None = None, multi: bool = False) -> object:
     """Put the rows into groups by fields or functions, or by the keys of an index; what follows is done to each group.
 

@@ -25,7 +25,7 @@ from query.term import FUNC, MAKE_ARRAY, Argument, Term
 from query.values import Value, sort_key
 
 
-@term(73, on="r", structural=True)
+@term(73, on="r", structural=True, functions=1)
 def asc(key: str | Function) -> object:
     """Put a key of `order_by` in ascending order, which is the default.
 
@@ -34,7 +34,7 @@ def asc(key: str | Function) -> object:
     """
 
 
-@term(74, on="r", structural=True)
+@term(74, on="r", structural=True, functions=1)
 def desc(key: str | Function) -> object:
     """Put a key of `order_by`, or its index, in descending order.
 
@@ -120,7 +120,7 @@ def in_order(rows: list[Value], keys: Sequence[Key]) -> list[Value]:
     return rows
 
 
-@term(41, structural=True)
+@term(41, structural=True, functions=1)
 def order_by(sequence: object, *keys: str | Function, index: str | None = None) -> Stream:
     """Sort by fields or functions, each ascending unless wrapped in `r.desc`; rows that lack a key come first.
 

@@ -24,7 +24,7 @@ Finish: TypeAlias = Callable[[int | float, int], Value]
 """From a sum and the count of what was added to the answer."""
 
 
-@term(145, name="sum", on="both", structural=True)
+@term(145, name="sum", on="both", structural=True, functions=1)
 def sum_(sequence: object, key: str | Function | None = None) -> float:
     """Add up numbers: the elements, or a field or function of each; 0 where there is nothing to add.
 
@@ -36,7 +36,7 @@ def sum_(sequence: object, key: str | Function | None = None) -> float:
     """
 
 
-@term(146, on="both", structural=True)
+@term(146, on="both", structural=True, functions=1)
 def avg(sequence: object, key: str | Function | None = None) -> float:
     """The average of numbers: of the elements, or of a field or function of each.
 
@@ -146,7 +146,7 @@ def _group_totals(run: Run, pairs: Pairs) -> Iterable[list[Any]]:
 # The least and the greatest
 
 
-@term(147, name="min", on="both", structural=True)
+@term(147, name="min", on="both", structural=True, functions=1)
 def min_(sequence: object, key: str | Function | None = None, *, index: str | None = None) -> Value:
     """The least element; with a field or function, the element for which that is least.
 
@@ -158,7 +158,7 @@ def min_(sequence: object, key: str | Function | None = None, *, index: str | No
     """
 
 
-@term(148, name="max", on="both", structural=True)
+@term(148, name="max", on="both", structural=True, functions=1)
 def max_(sequence: object, key: str | Function | None = None, *, index: str | None = None) -> Value:
     """The greatest element; with a field or function, the element for which that is greatest.
 

@@ -80,7 +80,7 @@ def _(compiler: Compiler, node: Term, need: Fields, keep: KeepMaker) -> Closure:
     return lambda env: filter(keep(env).test, make(env, source(env)))
 
 
-@term(40, on="chain")
+@term(40, functions=1)
 def concat_map(sequence: object, function: Function) -> object:
     """Apply a function that gives a sequence to each element, and put all that it gives into one sequence.
 
@@ -124,7 +124,7 @@ def _(compiler: Compiler, node: Term, need: Fields, keep: KeepMaker) -> Closure:
     return compiler.rows(_has_then_pluck(node), need, keep)
 
 
-@term(87)
+@term(87, functions=1)
 def offsets_of(sequence: object, predicate: Value | Function) -> object:
     """The places, from 0, of the elements that are equal to a value, or for which a function holds.
 

@@ -12,10 +12,10 @@ from itertools import islice
 from typing import Any, Final, NamedTuple
 
 from query.arguments import union_of, whole_number
-from query.errors import ReqlError, ReqlNonExistenceError, ReqlQueryLogicError
+from query.errors import ReqlNonExistenceError, ReqlQueryLogicError
 from query.evaluate import Closure, Compiler, Env, KeepMaker, located
 from query.registry import term
-from query.runtime import Fields, Row, Stream, iterate, runtime_type_name, type_error
+from query.runtime import Fields, Row, Stream, runtime_type_name, type_error
 from query.tables import is_open
 from query.term import Term
 from query.terms.ordering import first_rows, order_by
@@ -115,16 +115,7 @@ def _window(compiler: Compiler, node: Term) -> Closure:
 
 def _window_rows(compiler: Compiler, node: Term, need: Fields, keep: KeepMaker) -> Closure:
     if not compiler.is_stream(node.args[0]):
-        whole = compiler.any(node)
-
-        def rows_of_any(env: Env) -> Iterator[Value]:
-            try:
-                rows = iterate(whole(env))
-            except ReqlError as error:
-                raise located(error, node) from None
-            return rows if keep is None else filter(keep(env).test, rows)
-
-        return rows_of_any
+        return compiler.rows_of_any(node, keep)
     windows = _windows_of(compiler, node)
     inner = need if keep is None else union_of(need, keep.fields) if need is not None else None
     source = compiler.rows(node.args[0], inner)
