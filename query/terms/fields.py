@@ -99,7 +99,7 @@ def _field_of(run: Any, found: Any, name: str, node: Term) -> Any:
     if kind is list:
         return _fields_of(run, found, name, node)
     if kind is Stream:
-        return Stream(lambda: _field_rows(run, found.rows(), name, node))
+        return found.changed(run, lambda: _field_rows(run, found.rows(), name, node))
     error = ReqlNonExistenceError if found is None else ReqlQueryLogicError
     try:
         text = shown(as_value(found))
