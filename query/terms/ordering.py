@@ -12,17 +12,18 @@ A row in which a key is missing is less than any other. Equal rows stay in the o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby
 from typing import Any, Final, NamedTuple
 
 from query.arguments import MISSING, Read, reader, union_of
 from query.errors import ReqlError, ReqlQueryLogicError, ReqlServerCompileError
 from query.evaluate import Closure, Compiler, Env, KeepMaker, MakeKeep, located
 from query.registry import term
-from query.runtime import Fields, Function, Keep, Run, Stream, collect, iterate
+from query.runtime import Fields, Function, Index, Keep, Range, Run, Stream, collect, iterate
 from query.tables import slice_of_index
 from query.term import FUNC, MAKE_ARRAY, Argument, Term
-from query.values import Value, sort_key
+from query.values import Value, group_marker, sort_key
 
 
 @term(73, on="r", structural=True, functions=1)
@@ -219,16 +220,35 @@ def _index_rows(compiler: Compiler, node: Term, need: Fields, keep: KeepMaker) -
         test = keep(env) if keep else None
         if not keys or index.name == table.primary_key:
             return index.between(run, bounds, need, test, reverse=reverse)
-        return _runs(env, index.keys(run, bounds, reverse=reverse))
-
-    def _runs(env: Env, index_keys: Iterator[Value]) -> Iterator[Value]:
-        run: Run = env[0]
-        _, index, _ = find(env)
-        for key in index_keys:
-            same = collect(run, index.get_all(run, [key], need, keep(env) if keep else None))
-            yield from in_order(same, bound(env, keys)) if len(same) > 1 else same
+        return _sorted_runs(run, _runs(run, index, bounds, need, test, reverse), bound(env, keys))
 
     return rows
+
+
+def _sorted_runs(run: Run, runs: Iterator[Iterable[Value]], keys: list[Key]) -> Iterator[Value]:
+    for rows in runs:
+        same = collect(run, rows)
+        yield from in_order(same, keys) if len(same) > 1 else same
+
+
+def _runs(
+    run: Run, index: Index, bounds: Range, need: Fields, test: Keep | None, reverse: bool
+) -> Iterator[Iterable[Value]]:
+    """The rows of a range of an index, those of each key together.
+
+    Where the key is made of fields of the row, rows are read in bulk and compared by these.
+    """
+    paths = index.paths
+    if paths is None or index.multi:
+        return (index.get_all(run, [key], need, test) for key in index.keys(run, bounds, reverse=reverse))
+    rows = index.between(run, bounds, union_of(need, frozenset(path[0] for path in paths)), test, reverse=reverse)
+    return (same for _, same in groupby(rows, lambda row: [group_marker(_at(row, path)) for path in paths]))
+
+
+def _at(row: Value, path: tuple[str, ...]) -> Value:
+    for name in path:
+        row = row[name]
+    return row
 
 
 # The first rows of an order
