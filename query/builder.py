@@ -12,12 +12,12 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Set
 from datetime import tzinfo
 from difflib import get_close_matches
-from keyword import iskeyword
 from typing import Any, Final, NoReturn, Protocol, TypeAlias
 
 from query.annotations import accepted, takes_function, takes_source
 from query.convert import Chain, build, to_argument
 from query.errors import ReqlDriverCompileError, ReqlDriverError
+from query.operators import ARITHMETIC, COMPARISONS, LOGIC
 from query.printer import print_query, print_short
 from query.registry import TERMS, Declaration, Parameter
 from query.term import IMPLICIT_VAR, Argument, Term
@@ -186,36 +186,18 @@ def call(name: str, *args: Any, **options: Any) -> Query:
 def install() -> None:
     """Give `Query` and `R` the methods of all declared terms. Called once, after the terms are imported."""
     for declaration in TERMS.values():
-        for name in method_names(declaration):
+        for name in declaration.methods:
             if declaration.on != "r":
                 setattr(Query, name, _method(declaration))
             if declaration.on != "chain":
                 setattr(R, name, _r_method(declaration))
-    for name, symbol in COMPARISONS.items():
-        setattr(Query, f"__{name}__", _comparison(name, symbol))
-    for name, python in OPERATORS.items():
-        result = _Infix if name in ("and", "or") else Query
-        setattr(Query, f"__{python}__", _operator(name, result))
-        setattr(Query, f"__r{python}__", _reflected(name, result))
+    for name, operator in COMPARISONS.items():
+        setattr(Query, f"__{operator.method}__", _comparison(name, operator.symbol))
+    for operators, result in ((ARITHMETIC, Query), (LOGIC, _Infix)):
+        for name, operator in operators.items():
+            setattr(Query, f"__{operator.method}__", _operator(name, result))
+            setattr(Query, f"__r{operator.method}__", _reflected(name, result))
     setattr(Query, "__invert__", lambda self: call("not", self))  # noqa: B010 - type checkers read the stub
-
-
-def method_names(declaration: Declaration) -> list[str]:
-    """The names of a term's methods: its own and its aliases, those that are keywords of Python left out."""
-    return [name for name in (declaration.name, *declaration.aliases) if not iskeyword(name)]
-
-
-COMPARISONS: Final = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
-OPERATORS: Final = {
-    "add": "add",
-    "sub": "sub",
-    "mul": "mul",
-    "div": "truediv",
-    "mod": "mod",
-    "and": "and",
-    "or": "or",
-}
-"""The terms of Python's operators, and what Python calls the operator."""
 
 
 QUICK_ARGUMENTS: Final = 8

@@ -13,11 +13,11 @@ from the root, the place of an argument or the name of an option, again and agai
 from __future__ import annotations
 
 from collections.abc import Callable
-from keyword import iskeyword
 from typing import Any, Final, TypeAlias
 
 from query.annotations import takes_function
 from query.literals import literal, shortened
+from query.operators import COMPARISONS, LOGIC, OPERATORS
 from query.registry import BY_KIND, Declaration
 from query.term import FUNC, IMPLICIT_VAR, MAKE_ARRAY, MAKE_OBJ, VAR, Argument, Term, walk
 from query.values import Bound
@@ -36,23 +36,6 @@ EXPR_NESTING: Final = 20
 SHORT_DATA: Final = 60
 """Characters of one constant that an error shows."""
 
-_INFIX: Final = {
-    "eq": "==",
-    "ne": "!=",
-    "lt": "<",
-    "le": "<=",
-    "gt": ">",
-    "ge": ">=",
-    "add": "+",
-    "sub": "-",
-    "mul": "*",
-    "div": "/",
-    "mod": "%",
-    "and": "&",
-    "or": "|",
-}
-_COMPARISONS: Final = frozenset({"eq", "ne", "lt", "le", "gt", "ge"})
-_LOGIC: Final = frozenset({"and", "or"})
 _ON_R: Final = frozenset({"branch"})
 """Terms that are printed on `r` though they could stand in a chain: what a branch stands on is its first test."""
 
@@ -117,13 +100,6 @@ def path_to(root: Argument, target: Term) -> Path | None:
 def steps(term: Term) -> list[tuple[int | str, Argument]]:
     """The arguments and options of a Term, each with its step in a path."""
     return [*enumerate(term.args), *term.options.items()]
-
-
-def method_name(declaration: Declaration) -> str:
-    """The name of a term that Python can spell: an alias where the name itself is a keyword."""
-    if not iskeyword(declaration.name):
-        return declaration.name
-    return next((alias for alias in declaration.aliases if not iskeyword(alias)), f"{declaration.name}_")
 
 
 class _Printer:
@@ -198,7 +174,7 @@ class _Printer:
         name = node.kind.name
         if node.kind.number < 0:
             self.put(f"<{name}>")
-        elif name in _INFIX and _is_infix(node):
+        elif name in OPERATORS and _is_infix(node):
             self.infix(node, path)
         elif name == "not" and len(node.args) == 1 and not node.options:
             self.put("(~")
@@ -217,7 +193,7 @@ class _Printer:
     def infix(self, node: Term, path: Path) -> None:
         self.put("(")
         self.base(node.args[0], (*path, 0))
-        self.put(f" {_INFIX[node.kind.name]} ")
+        self.put(f" {OPERATORS[node.kind.name].symbol} ")
         self.part(node.args[1], (*path, 1))
         self.put(")")
 
@@ -233,7 +209,7 @@ class _Printer:
     def method(self, node: Term, path: Path) -> None:
         """A call: on what the chain stands on, or on `r`."""
         declaration = BY_KIND.get(node.kind)
-        name = node.kind.name if declaration is None else method_name(declaration)
+        name = declaration.methods[0] if declaration is not None and declaration.methods else node.kind.name
         first = 1 if declaration is None or _is_chained(node, declaration) else 0
         if first and node.args:
             self.base(node.args[0], (*path, 0))
@@ -276,8 +252,8 @@ def _is_infix(node: Term) -> bool:
     if len(node.args) != 2 or node.options or any(type(arg) is Term and arg.kind is FUNC for arg in node.args):
         return False
     # `(a & b) == c` is refused by the builder, as what is often meant is `a & (b == c)`.
-    return node.kind.name not in _COMPARISONS or not any(
-        type(arg) is Term and arg.kind.name in _LOGIC and _is_infix(arg) for arg in node.args
+    return node.kind.name not in COMPARISONS or not any(
+        type(arg) is Term and arg.kind.name in LOGIC and _is_infix(arg) for arg in node.args
     )
 
 

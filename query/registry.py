@@ -40,6 +40,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from keyword import iskeyword
 from typing import Any, Final, Literal, TypeAlias
 
 from query.errors import ReqlServerCompileError
@@ -104,6 +105,11 @@ class Declaration:
             return self.arguments[index]
         assert self.rest is not None
         return self.rest
+
+    @property
+    def methods(self) -> list[str]:
+        """The names of its methods: its own and its aliases, those that are keywords of Python left out."""
+        return [name for name in (self.name, *self.aliases) if not iskeyword(name)]
 
     def parameter(self, index: int) -> Parameter | None:
         """The parameter that takes the argument at a place; None where the term has none there."""
@@ -191,7 +197,7 @@ def term(
     - `deterministic=False`: the same arguments may give another answer; not for index functions.
     - `writes`: changes the store.
     - `maps`: applied to a sequence, the term is applied to each of its rows.
-    - `functions`: how many parameters every function among the arguments has, where that is always the same.
+    - `functions`: how many parameters every function among the arguments (not the options) has, where that is fixed.
     """
 
     def declare(function: Callable[..., Any]) -> Declaration:

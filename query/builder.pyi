@@ -1,0 +1,268 @@
+"""The types of `query.builder`, written by `python -m query.stub` from the declared terms. Not edited by hand."""
+
+# fmt: off
+# ruff: noqa: E501
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, tzinfo
+from typing import Any, Protocol, TypeAlias
+
+from query.convert import Chain
+from query.operators import ARITHMETIC, LOGIC, OPERATORS
+from query.term import Argument
+from query.values import Geometry
+
+Data: TypeAlias = (
+    Query
+    | bool
+    | int
+    | float
+    | str
+    | bytes
+    | bytearray
+    | memoryview
+    | datetime
+    | Geometry
+    | Sequence[Data]
+    | Mapping[str, Data]
+    | None
+)
+Slice: TypeAlias = slice
+
+class Runner(Protocol):
+    """What a query can be run on: a connection, a transaction, a snapshot."""
+
+    def run_query(self, argument: Argument, options: dict[str, Any]) -> Any:
+        """Run a query and give its result."""
+    def explain_query(self, argument: Argument, options: dict[str, Any], run: bool) -> Any:
+        """How the query would be run, or was."""
+
+class Query(Chain):
+    """A query, or a part of one: a chain that grows by a method call and does nothing until `run`."""
+
+    def run(self, db: Runner | None = None, **options: Any) -> Any:
+        """Run the query on a connection, or on the one that `repl()` was called of."""
+    def explain(self, db: Runner | None = None, *, run: bool = False, **options: Any) -> Any:
+        """How the query is run: a plan that prints as a tree; with `run=True`, after a run, with rows and times."""
+    def build(self) -> Any:
+        """The query as RethinkDB's drivers send it: `[number, [arguments], {options}]`, JSON-able."""
+    def __getitem__(self, index: Data | Slice) -> Query: ...
+    def __eq__(self, other: Data) -> Query: ...  # type: ignore[override]
+    def __ne__(self, other: Data) -> Query: ...  # type: ignore[override]
+    def __lt__(self, other: Data) -> Query: ...
+    def __le__(self, other: Data) -> Query: ...
+    def __gt__(self, other: Data) -> Query: ...
+    def __ge__(self, other: Data) -> Query: ...
+    def __and__(self, other: Data) -> Query: ...
+    def __or__(self, other: Data) -> Query: ...
+    def __add__(self, other: Data) -> Query: ...
+    def __sub__(self, other: Data) -> Query: ...
+    def __mul__(self, other: Data) -> Query: ...
+    def __truediv__(self, other: Data) -> Query: ...
+    def __mod__(self, other: Data) -> Query: ...
+    def __radd__(self, other: Data) -> Query: ...
+    def __rsub__(self, other: Data) -> Query: ...
+    def __rmul__(self, other: Data) -> Query: ...
+    def __rtruediv__(self, other: Data) -> Query: ...
+    def __rmod__(self, other: Data) -> Query: ...
+    def __rand__(self, other: Data) -> Query: ...
+    def __ror__(self, other: Data) -> Query: ...
+    def __invert__(self) -> Query: ...
+    def and_(self, *values: Data) -> Query:
+        """The first value that counts as false (False and null do), or else the last one; True of none."""
+    def avg(self, key: Query | str | Callable[[Query], Data] | None = ..., /) -> Query:
+        """The average of numbers: of the elements, or of a field or function of each."""
+    def between(self, lower: Data, upper: Data, /, *, index: Query | str | None = ..., left_bound: Query | str = ..., right_bound: Query | str = ...) -> Query:
+        """The documents whose key lies between two bounds, in the order of the index."""
+    def bracket(self, key: Query | str | int, /) -> Query:
+        """The field of an object, the field of each object of a sequence that has it, or the element at a place."""
+    def concat_map(self, function: Query | Callable[[Query], Data], /) -> Query:
+        """Apply a function that gives a sequence to each element, and put all that it gives into one sequence."""
+    def config(self) -> Query:
+        """The settings of a table or of a database, as a document."""
+    def contains(self, *wanted: Data | Callable[[Query], Data]) -> Query:
+        """Whether a sequence has all the values given, and for each function an element that satisfies it."""
+    def count(self, value: Data | Callable[[Query], Data] = ..., /) -> Query:
+        """How many elements a sequence has; with a value or a function, how many are equal to it or satisfy it."""
+    def delete(self, *, return_changes: Query | bool | str = ..., durability: Query | str | None = ..., ignore_write_hook: Query | bool = ...) -> Query:
+        """Delete a document, the documents of a selection, or those of a table. Options as of `insert`."""
+    def distinct(self, *, index: Query | str | None = ...) -> Query:
+        """The distinct elements in order; of a table with `index`, the distinct keys of that index, as a stream."""
+    def eq(self, right: Data, /, *more: Data) -> Query:
+        """Whether all values are equal: 1 is 1.0, and is not True. Written `left == right`."""
+    def filter(self, predicate: Query | Callable[..., Data] | Mapping[str, Data], /, *, default: Data = ...) -> Query:
+        """The rows for which a predicate holds: a function, an expression of `r.row`, or an object of fields to match."""
+    def fold(self, base: Data, function: Query | Callable[[Query, Query], Data], /, *, emit: Query | Callable[..., Data] | None = ..., final_emit: Query | Callable[..., Data] | None = ...) -> Query:
+        """Go through a sequence in order with an accumulator, which begins as `base` and becomes `function(accumulator, row)`."""
+    def ge(self, right: Data, /, *more: Data) -> Query:
+        """Whether each value is greater than the next or equal to it. Written `left >= right`."""
+    def get(self, key: Data, /) -> Query:
+        """The document with this primary key, or None."""
+    def get_all(self, *keys: Data, index: Query | str | None = ...) -> Query:
+        """The documents whose primary key, or whose key in `index`, is one of `keys`; for a key given twice, twice."""
+    def get_field(self, name: Query | str, /) -> Query:
+        """The field of an object, or the field of each object of a sequence that has it."""
+    def group(self, *keys: Query | str | Callable[[Query], Data], index: Query | str | None = ..., multi: Query | bool = ...) -> Query:
+        """Put the rows into groups by fields or functions, or by the keys of an index; what follows is done to each group."""
+    def gt(self, right: Data, /, *more: Data) -> Query:
+        """Whether each value is greater than the next. Written `left > right`."""
+    def index_create(self, name: Query | str, function: Query | Callable[..., Data] | Sequence[Data] | bytes | bytearray | memoryview | None = ..., /, *, multi: Query | bool | None = ..., geo: Query | bool | None = ..., unique: Query | bool | None = ...) -> Query:
+        """Create an index on a table. It is built while the table goes on being read and written; see `index_wait`."""
+    def index_drop(self, name: Query | str, /) -> Query:
+        """Drop an index."""
+    def index_list(self) -> Query:
+        """The names of a table's indexes, in order, without the primary key."""
+    def index_rename(self, name: Query | str, new_name: Query | str, /, *, overwrite: Query | bool = ...) -> Query:
+        """Give an index another name; with `overwrite=True`, in place of the index that has that name."""
+    def index_status(self, *names: Query | str) -> Query:
+        """The state of indexes, of all of a table's where none is named, in order of name."""
+    def index_wait(self, *names: Query | str) -> Query:
+        """Wait until indexes, all of a table's where none is named, are built, and give their status."""
+    def insert(self, documents: Query | Mapping[str, Data] | Sequence[Data] | Iterable[Data], /, *, conflict: Query | str | Callable[..., Data] = ..., return_changes: Query | bool | str = ..., durability: Query | str | None = ..., ignore_write_hook: Query | bool = ...) -> Query:
+        """Insert a document, a list of them, those of any Python iterable, or the rows of a query."""
+    def is_empty(self) -> Query:
+        """Whether a sequence has no element; reads at most one."""
+    def le(self, right: Data, /, *more: Data) -> Query:
+        """Whether each value is less than the next or equal to it. Written `left <= right`."""
+    def limit(self, count: Query | int, /) -> Query:
+        """The first `count` elements. After an `order_by` without an index, only so many rows are held in memory."""
+    def lt(self, right: Data, /, *more: Data) -> Query:
+        """Whether each value is less than the next. Written `left < right`."""
+    def map(self, function: Data | Callable[..., Data], /, *more: Data | Callable[..., Data]) -> Query:
+        """Apply a function to each element of a sequence, or to the elements of several, taken in step."""
+    def max(self, key: Query | str | Callable[[Query], Data] | None = ..., /, *, index: Query | str | None = ...) -> Query:
+        """The greatest element; with a field or function, the element for which that is greatest."""
+    def min(self, key: Query | str | Callable[[Query], Data] | None = ..., /, *, index: Query | str | None = ...) -> Query:
+        """The least element; with a field or function, the element for which that is least."""
+    def ne(self, right: Data, /, *more: Data) -> Query:
+        """Whether not all values are equal. Written `left != right`."""
+    def not_(self) -> Query:
+        """True of False and null, False of everything else. Written `~value`."""
+    def nth(self, index: Query | int, /) -> Query:
+        """The element at a place, from 0; -1 is the last one. Also written `sequence[index]`."""
+    def offsets_of(self, predicate: Data | Callable[[Query], Data], /) -> Query:
+        """The places, from 0, of the elements that are equal to a value, or for which a function holds."""
+    def or_(self, *values: Data) -> Query:
+        """The first value that counts as true (all but False and null do), or else the last one; False of none."""
+    def order_by(self, *keys: Query | str | Callable[[Query], Data], index: Query | str | None = ...) -> Query:
+        """Sort by fields or functions, each ascending unless wrapped in `r.desc`; rows that lack a key come first."""
+    def reduce(self, function: Query | Callable[[Query, Query], Data], /) -> Query:
+        """Make one value of a sequence by a function of two: of the first two elements, then of its result and the next one."""
+    def replace(self, change: Query | Mapping[str, Data] | Callable[..., Data] | None, /, *, return_changes: Query | bool | str = ..., durability: Query | str | None = ..., non_atomic: Query | bool = ..., ignore_write_hook: Query | bool = ...) -> Query:
+        """Put another document in the place of a document, or of each document of a selection or a table."""
+    def sample(self, count: Query | int, /) -> Query:
+        """So many elements, taken at random, each at most once; all of them where there are no more."""
+    def skip(self, count: Query | int, /) -> Query:
+        """All but the first `count` elements; of an array, a negative count gives the last ones."""
+    def slice(self, first: Query | int, end: Query | int | None = ..., /, *, left_bound: Query | str = ..., right_bound: Query | str = ...) -> Query:
+        """The elements from place `first` up to `end`, or to the end of the sequence; also written `sequence[first:end]`."""
+    def status(self) -> Query:
+        """Whether a table can be read and written: here it always can."""
+    def sum(self, key: Query | str | Callable[[Query], Data] | None = ..., /) -> Query:
+        """Add up numbers: the elements, or a field or function of each; 0 where there is nothing to add."""
+    def sync(self) -> Query:
+        """Return when everything written to a table is on the disk, what was written with soft durability too."""
+    def table(self, *names: Query | str, read_mode: Query | str | None = ..., identifier_format: Query | str | None = ...) -> Query:
+        """All documents of a table, in the order of the primary key; `r.table(name)` is of the default database."""
+    def table_create(self, name: Data | Callable[..., Data] = ..., /, *, primary_key: Query | str | None = ..., durability: Query | str | None = ..., shards: Query | int | None = ..., replicas: Query | int | Mapping[str, Data] | None = ..., primary_replica_tag: Query | str | None = ..., nonvoting_replica_tags: Query | Sequence[Data] | None = ...) -> Query:
+        """Create a table: `r.table_create(name)` in the default database, `r.db(database).table_create(name)` in another."""
+    def table_drop(self, name: Data | Callable[..., Data] = ..., /) -> Query:
+        """Drop a table with its documents and indexes."""
+    def table_list(self) -> Query:
+        """The names of the tables of a database, in order."""
+    def ungroup(self) -> Query:
+        """Make an array of groups, `{"group": key, "reduction": value}` each, in order of key."""
+    def union(self, *sequences: Data | Callable[..., Data], interleave: Query | bool | str | Sequence[Data] | Callable[..., Data] = ...) -> Query:
+        """The elements of several sequences, one sequence after the other."""
+    def update(self, change: Query | Mapping[str, Data] | Callable[..., Data], /, *, return_changes: Query | bool | str = ..., durability: Query | str | None = ..., non_atomic: Query | bool = ..., ignore_write_hook: Query | bool = ...) -> Query:
+        """Merge fields into a document, the documents of a selection, or those of a table."""
+    def wait(self, *, wait_for: Query | str | None = ..., timeout: Query | int | float | None = ...) -> Query:
+        """Wait until a table, or all tables of a database, can be read and written: here they always can."""
+    def with_fields(self, *selectors: Data) -> Query:
+        """The rows that have all of these fields, and of each only these: `has_fields`, then `pluck`."""
+
+class R:
+    """The entrance to the language: `r.table("posts")`, `r.expr(...)`, `r.row`."""
+
+    minval: Query
+    maxval: Query
+    row: Query
+    def expr(self, value: Any, nesting_depth: int = 20) -> Query:
+        """A query that gives a Python value: data, or data with queries inside, or a function."""
+    def make_timezone(self, offset: str) -> tzinfo:
+        """A `tzinfo` of a fixed offset: `r.make_timezone("+02:00")`."""
+    def and_(self, *values: Data) -> Query:
+        """The first value that counts as false (False and null do), or else the last one; True of none."""
+    def asc(self, key: Query | str | Callable[[Query], Data], /) -> Query:
+        """Put a key of `order_by` in ascending order, which is the default."""
+    def avg(self, sequence: Data | Callable[..., Data], key: Query | str | Callable[[Query], Data] | None = ..., /) -> Query:
+        """The average of numbers: of the elements, or of a field or function of each."""
+    def contains(self, sequence: Data | Callable[..., Data], /, *wanted: Data | Callable[[Query], Data]) -> Query:
+        """Whether a sequence has all the values given, and for each function an element that satisfies it."""
+    def count(self, sequence: Data | Callable[..., Data], value: Data | Callable[[Query], Data] = ..., /) -> Query:
+        """How many elements a sequence has; with a value or a function, how many are equal to it or satisfy it."""
+    def db(self, name: Query | str, /) -> Query:
+        """Name a database, as `r.db("blog").table("posts")`."""
+    def db_create(self, name: Query | str, /) -> Query:
+        """Create a database."""
+    def db_drop(self, name: Query | str, /) -> Query:
+        """Drop a database with all its tables."""
+    def db_list(self) -> Query:
+        """The names of all databases, in order."""
+    def desc(self, key: Query | str | Callable[[Query], Data], /) -> Query:
+        """Put a key of `order_by`, or its index, in descending order."""
+    def distinct(self, sequence: Data | Callable[..., Data], /, *, index: Query | str | None = ...) -> Query:
+        """The distinct elements in order; of a table with `index`, the distinct keys of that index, as a stream."""
+    def eq(self, left: Data, right: Data, /, *more: Data) -> Query:
+        """Whether all values are equal: 1 is 1.0, and is not True. Written `left == right`."""
+    def fold(self, sequence: Data | Callable[..., Data], base: Data, function: Query | Callable[[Query, Query], Data], /, *, emit: Query | Callable[..., Data] | None = ..., final_emit: Query | Callable[..., Data] | None = ...) -> Query:
+        """Go through a sequence in order with an accumulator, which begins as `base` and becomes `function(accumulator, row)`."""
+    def ge(self, left: Data, right: Data, /, *more: Data) -> Query:
+        """Whether each value is greater than the next or equal to it. Written `left >= right`."""
+    def group(self, sequence: Data | Callable[..., Data], /, *keys: Query | str | Callable[[Query], Data], index: Query | str | None = ..., multi: Query | bool = ...) -> Query:
+        """Put the rows into groups by fields or functions, or by the keys of an index; what follows is done to each group."""
+    def gt(self, left: Data, right: Data, /, *more: Data) -> Query:
+        """Whether each value is greater than the next. Written `left > right`."""
+    def le(self, left: Data, right: Data, /, *more: Data) -> Query:
+        """Whether each value is less than the next or equal to it. Written `left <= right`."""
+    def lt(self, left: Data, right: Data, /, *more: Data) -> Query:
+        """Whether each value is less than the next. Written `left < right`."""
+    def map(self, sequence: Data | Callable[..., Data], function: Data | Callable[..., Data], /, *more: Data | Callable[..., Data]) -> Query:
+        """Apply a function to each element of a sequence, or to the elements of several, taken in step."""
+    def max(self, sequence: Data | Callable[..., Data], key: Query | str | Callable[[Query], Data] | None = ..., /, *, index: Query | str | None = ...) -> Query:
+        """The greatest element; with a field or function, the element for which that is greatest."""
+    def min(self, sequence: Data | Callable[..., Data], key: Query | str | Callable[[Query], Data] | None = ..., /, *, index: Query | str | None = ...) -> Query:
+        """The least element; with a field or function, the element for which that is least."""
+    def ne(self, left: Data, right: Data, /, *more: Data) -> Query:
+        """Whether not all values are equal. Written `left != right`."""
+    def not_(self, value: Data, /) -> Query:
+        """True of False and null, False of everything else. Written `~value`."""
+    def or_(self, *values: Data) -> Query:
+        """The first value that counts as true (all but False and null do), or else the last one; False of none."""
+    def reduce(self, sequence: Data | Callable[..., Data], function: Query | Callable[[Query, Query], Data], /) -> Query:
+        """Make one value of a sequence by a function of two: of the first two elements, then of its result and the next one."""
+    def sum(self, sequence: Data | Callable[..., Data], key: Query | str | Callable[[Query], Data] | None = ..., /) -> Query:
+        """Add up numbers: the elements, or a field or function of each; 0 where there is nothing to add."""
+    def table(self, *names: Query | str, read_mode: Query | str | None = ..., identifier_format: Query | str | None = ...) -> Query:
+        """All documents of a table, in the order of the primary key; `r.table(name)` is of the default database."""
+    def table_create(self, database: Data | Callable[..., Data], name: Data | Callable[..., Data] = ..., /, *, primary_key: Query | str | None = ..., durability: Query | str | None = ..., shards: Query | int | None = ..., replicas: Query | int | Mapping[str, Data] | None = ..., primary_replica_tag: Query | str | None = ..., nonvoting_replica_tags: Query | Sequence[Data] | None = ...) -> Query:
+        """Create a table: `r.table_create(name)` in the default database, `r.db(database).table_create(name)` in another."""
+    def table_drop(self, database: Data | Callable[..., Data], name: Data | Callable[..., Data] = ..., /) -> Query:
+        """Drop a table with its documents and indexes."""
+    def table_list(self, database: Data | Callable[..., Data] = ..., /) -> Query:
+        """The names of the tables of a database, in order."""
+    def union(self, *sequences: Data | Callable[..., Data], interleave: Query | bool | str | Sequence[Data] | Callable[..., Data] = ...) -> Query:
+        """The elements of several sequences, one sequence after the other."""
+    def wait(self, target: Data | Callable[..., Data], /, *, wait_for: Query | str | None = ..., timeout: Query | int | float | None = ...) -> Query:
+        """Wait until a table, or all tables of a database, can be read and written: here they always can."""
+
+r: R
+
+def set_repl(runner: Runner | None) -> None:
+    """What `.run()` without an argument runs on, in this thread."""
+
+def call(name: str, *args: Any, **options: Any) -> Query:
+    """The term of a name with these arguments, as a query."""
+
+def install() -> None:
+    """Give `Query` and `R` the methods of all declared terms. Called once, after the terms are imported."""
