@@ -15,6 +15,7 @@ Rules for all engines:
 - A transaction belongs to the thread that began it, and is a context manager: left with an error it aborts, left without
   one a write transaction commits and a read transaction ends.
 - After `commit` or `abort` every call raises `TransactionClosedError`.
+- A key or member of a wrong length is a `ValueError`: what users may pass is checked above, with words that they know.
 """
 
 from __future__ import annotations
@@ -23,10 +24,22 @@ from collections.abc import Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Protocol, Self
 
+from docstore.errors import StoreFullError
+
 CATALOG_SPACE = 0
 MAX_SPACE = 2**32 - 1
 MAX_KEY_BYTES = 507
 MAX_MEMBER_BYTES = 507
+
+
+def check_member(member: bytes) -> None:
+    """ValueError where a member has a length that no engine keeps."""
+    if not 0 < len(member) <= MAX_MEMBER_BYTES:
+        raise ValueError(f"A member has 1 to {MAX_MEMBER_BYTES} bytes, and this one has {len(member)}.")
+
+
+class GrowNeeded(StoreFullError):  # noqa: N818 - a request, and an error only for those who cannot run again
+    """The engine's map is full, the disk is not: abort, and run the same again in a new transaction."""
 
 
 class ReadTransaction(Protocol):
@@ -34,7 +47,10 @@ class ReadTransaction(Protocol):
 
     @property
     def id(self) -> int:
-        """Number of the commit that this transaction sees: equal ids of one store mean equal contents."""
+        """Number of the commit that a read transaction sees: equal ids of one open store mean equal contents.
+
+        A write transaction, whose contents change, has a negative id of its own, never used twice.
+        """
 
     @property
     def closed(self) -> bool:
@@ -84,6 +100,14 @@ class ReadTransaction(Protocol):
 class WriteTransaction(ReadTransaction, Protocol):
     """The one writer."""
 
+    @property
+    def write_count(self) -> int:
+        """Calls that wrote or may have written, savepoints included: 0 means that there is nothing to undo."""
+
+    @property
+    def committed(self) -> bool:
+        """Whether a commit is known to have changed the store, even where an interrupt cut short its return."""
+
     def put(self, space: int, key: bytes, value: bytes) -> None:
         """Set the value of a key of a map."""
 
@@ -120,6 +144,14 @@ class Engine(Protocol):
 
     path: str | None
 
+    @property
+    def has_waiters(self) -> bool:
+        """Whether another thread of this process waits for the write lock: a long job then makes way sooner."""
+
+    @property
+    def is_writing_here(self) -> bool:
+        """Whether the write transaction that is open, if any, belongs to this thread."""
+
     def begin_read(self) -> ReadTransaction:
         """A snapshot of the last commit."""
 
@@ -128,6 +160,12 @@ class Engine(Protocol):
 
         After `timeout_seconds` (None: the engine's own `busy_timeout`) `BusyError`; `ReadOnlyError` where the store was
         opened for reading.
+        """
+
+    def grow(self) -> None:
+        """Make the room that a `GrowNeeded` asked for, when no transaction of this thread is open.
+
+        `begin_write` does it too, so that a caller who just tries again succeeds.
         """
 
     def sync(self) -> None:

@@ -1,0 +1,31 @@
+"""Every limit of the store, each with its reason. Nothing here is on disk."""
+
+from __future__ import annotations
+
+from typing import Final
+
+# Storage
+
+MAP_BYTES: Final = 2**40
+"""Address space asked for a store. Only pages used are on disk, so this is the largest store and not its size; 1 TiB fits
+many times into the 128 TiB that a process has."""
+
+MIN_MAP_BYTES: Final = 2**26
+"""Where not even so much address space can be had, opening a store fails: below it most programs do not run either."""
+
+MAX_MAP_BYTES: Final = 2**46
+"""A map doubles when it is full, up to half of what a 64-bit process can address."""
+
+MAX_READERS: Final = 1024
+"""Read transactions open at once over all processes; LMDB's lock file takes 64 bytes for each."""
+
+BUSY_TIMEOUT_SECONDS: Final = 30.0
+"""How long a write waits for others before it is a BusyError: longer than any single query that was meant."""
+
+GROUP_SECONDS: Final = 0.005
+"""How long one group of writes runs before it commits: those whose writes are done wait for the others' to end."""
+
+POLL_MIN_SECONDS: Final = 0.00005
+POLL_MAX_SECONDS: Final = 0.005
+"""A process that waits for another one's write lock looks again after half of what it has waited, within these bounds: a
+commit with fsync takes 0.1 ms, and 200 looks a second cost nothing."""

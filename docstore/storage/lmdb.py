@@ -1,0 +1,128 @@
+"""The default engine: one LMDB file, for any number of threads and processes of one machine.
+
+The parts: `place.py` says whether a path can be a store, `registry.py` opens each file once per process, `lock.py` is the
+write lock, `mapsize.py` lets the map grow, `lmdb_transaction.py` and `lmdb_scan.py` read and write. The bytes of the file
+are described in `registry.py`.
+
+An `LmdbEngine` is one holder of a store, may be used by any thread, and needs no lock of its own.
+"""
+
+from __future__ import annotations
+
+import os
+from threading import get_ident
+
+from docstore.errors import ClosedError, ForkedError, ReadOnlyError, TransactionError
+from docstore.limits import BUSY_TIMEOUT_SECONDS
+from docstore.storage.lmdb_transaction import LmdbRead, LmdbWrite
+from docstore.storage.registry import SharedStore, acquire_store
+
+__all__ = ["LmdbEngine", "open_lmdb"]
+
+
+class LmdbEngine:
+    """See `Engine`."""
+
+    def __init__(self, store: SharedStore, path: str, *, read_only: bool, busy_timeout: float) -> None:
+        self.path: str | None = path
+        self._store = store
+        self._read_only = read_only
+        self._busy_timeout = busy_timeout
+        self._closed = False
+
+    @property
+    def has_waiters(self) -> bool:
+        """See `Engine.has_waiters`."""
+        lock = self._store.lock
+        return lock is not None and lock.threads.has_waiters
+
+    @property
+    def is_writing_here(self) -> bool:
+        """See `Engine.is_writing_here`."""
+        lock = self._store.lock
+        return lock is not None and lock.threads.owner == get_ident()
+
+    def begin_read(self) -> LmdbRead:
+        """See `Engine.begin_read`."""
+        if self._closed or self._store.forked:
+            raise self._unusable()
+        return LmdbRead(self._store)
+
+    def begin_write(self, timeout_seconds: float | None = None) -> LmdbWrite:
+        """See `Engine.begin_write`."""
+        if self._closed or self._store.forked:
+            raise self._unusable()
+        store, lock = self._store, self._store.lock
+        if self._read_only or lock is None:
+            why = "was opened for reading only" if self._read_only else "is a file that this user may not write"
+            raise ReadOnlyError(f"{self.path} {why}.")
+        me = get_ident()
+        if lock.threads.owner == me:
+            raise TransactionError("This thread has a write transaction open; a second one would wait for it for ever.")
+        if store.gate.is_full:
+            store.gate.grow()
+        transaction = None
+        try:
+            lock.acquire(self._busy_timeout if timeout_seconds is None else timeout_seconds)
+            transaction = LmdbWrite(store)
+        finally:
+            # Not only for errors: an interrupt may come between any two steps.
+            if transaction is None and lock.threads.owner == me:
+                lock.release()
+        return transaction
+
+    def grow(self) -> None:
+        """See `Engine.grow`."""
+        self._store.gate.grow()
+
+    def sync(self) -> None:
+        """See `Engine.sync`."""
+        if self._closed or self._store.forked:
+            raise self._unusable()
+        if self._store.writable:
+            self._store.environment.sync(True)
+
+    def size_bytes(self) -> int:
+        """See `Engine.size_bytes`."""
+        return os.stat(self._store.path).st_size  # noqa: PTH116 - the path is a string throughout
+
+    def close(self) -> None:
+        """See `Engine.close`. Transactions that are open go on until they end."""
+        if not self._closed:
+            self._closed = True
+            if not self._store.forked:
+                self._store.release()
+
+    def _unusable(self) -> ClosedError | ForkedError:
+        if self._store.forked:
+            return ForkedError(f"{self.path} was opened before a fork; the child process must open it itself.")
+        return ClosedError(f"{self.path} is closed.")
+
+
+def open_lmdb(
+    path: str | os.PathLike[str],
+    *,
+    create: bool = True,
+    read_only: bool = False,
+    busy_timeout: float = BUSY_TIMEOUT_SECONDS,
+    initial_map_bytes: int | None = None,
+    sync: bool = True,
+) -> LmdbEngine:
+    """Open the store in a file, or make one.
+
+    - `create=False` or `read_only=True`: a store that does not exist is a NotAStoreError.
+    - `busy_timeout`: seconds that a write waits for the lock, and a growing map for open transactions.
+    - `initial_map_bytes`: address space to begin with, instead of `MAP_BYTES`.
+    - `sync=False`: commits do not wait for the disk, and a power failure may destroy the store. For tests.
+
+    The last two count for the first holder of a store in a process only.
+    """
+    where = os.path.abspath(os.fspath(path))  # noqa: PTH100 - links stay as they are
+    store = acquire_store(
+        where,
+        create=create and not read_only,
+        map_bytes=initial_map_bytes,
+        sync=sync,
+        patience_seconds=busy_timeout,
+    )
+    return LmdbEngine(store, where, read_only=read_only, busy_timeout=busy_timeout)

@@ -1,0 +1,105 @@
+"""Whether a path can be a store, found out before anything is opened for writing: a foreign file is never touched.
+
+What LMDB's data file starts with (a meta page): at byte 16 the number 0xBEEFC0DE and at byte 20 the version of LMDB's
+format, both u32 in the byte order of the machine. This library reads version 1, of LMDB 0.9.
+
+Memory maps and locks of network file systems are not those of one machine, so stores on them would be corrupted by the
+second machine that opens them: they are refused where the system tells (Linux does, in `/proc/self/mounts`).
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import struct
+from pathlib import Path
+from typing import Final
+
+from docstore.errors import NotAStoreError, StoreError
+
+_MAGIC: Final = 0xBEEFC0DE
+_LMDB_FORMAT: Final = 1
+_HEADER: Final = struct.Struct("@16xII")
+_SQLITE: Final = b"SQLite format 3\0"
+
+NETWORK_FILE_SYSTEMS: Final = frozenset(
+    """
+    9p afp afs beegfs ceph cifs coda davfs glusterfs gpfs lustre ncpfs nfs nfs4 orangefs smb2 smb3 smbfs
+    fuse.ceph fuse.glusterfs fuse.rclone fuse.s3fs fuse.smbnetfs fuse.sshfs
+    """.split()  # noqa: SIM905 - one word a line would be 24 lines
+)
+
+
+def check_place(path: str, *, create: bool) -> None:
+    """NotAStoreError where a path holds no store, and cannot be made one or shall not be."""
+    try:
+        found = os.stat(path)  # noqa: PTH116 - the path stays the string that LMDB gets
+    except FileNotFoundError:
+        _check_new(path, create)
+        return
+    except OSError as error:
+        raise StoreError(f"{path} cannot be looked at: {error.strerror}.") from error
+    if not stat.S_ISREG(found.st_mode):
+        kind = "a directory" if stat.S_ISDIR(found.st_mode) else "no regular file"
+        raise NotAStoreError(f"A store is one file, and {path} is {kind}.")
+    _check_file_system(path)
+    if found.st_size:
+        _check_header(path)
+    elif not create:
+        raise NotAStoreError(f"{path} is an empty file, and create=False asks for a store that exists.")
+
+
+def _check_new(path: str, create: bool) -> None:
+    if not create:
+        raise NotAStoreError(f"There is no store at {path}, and create=False asks for one that exists.")
+    folder = Path(path).parent
+    if not folder.is_dir():
+        raise NotAStoreError(f"{path} cannot be made: there is no folder {folder}.")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise NotAStoreError(f"{path} cannot be made: this user may not write in the folder {folder}.")
+    _check_file_system(str(folder))
+
+
+def _check_header(path: str) -> None:
+    try:
+        with Path(path).open("rb") as file:
+            start = file.read(_HEADER.size)
+    except OSError as error:
+        raise StoreError(f"{path} cannot be read: {error.strerror}.") from error
+    if len(start) < _HEADER.size:
+        raise NotAStoreError(f"{path} is no store: it has only {len(start)} bytes.")
+    magic, version = _HEADER.unpack(start)
+    if magic != _MAGIC:
+        what = "an SQLite database" if start.startswith(_SQLITE[: len(start)]) else f"a file that starts {start[:16]!r}"
+        raise NotAStoreError(f"{path} is no store: expected an LMDB file, found {what}.")
+    if version != _LMDB_FORMAT:
+        raise NotAStoreError(f"{path} is no store: expected LMDB's format {_LMDB_FORMAT}, found format {version}.")
+
+
+def _check_file_system(path: str) -> None:
+    try:
+        mounts = Path("/proc/self/mounts").read_text(errors="surrogateescape")
+    except OSError:
+        return
+    kind = file_system(os.path.realpath(path), mounts)
+    if kind in NETWORK_FILE_SYSTEMS:
+        raise NotAStoreError(
+            f"{path} is on a network file system ({kind}), where a store cannot be: its locks and memory maps work "
+            "within one machine only."
+        )
+
+
+def file_system(real_path: str, mounts: str) -> str | None:
+    """The kind of file system of a path without links, from the text of `/proc/mounts`."""
+    best, kind = -1, None
+    for line in mounts.splitlines():
+        fields = line.split(" ")
+        if len(fields) < 3:
+            continue
+        point = (
+            fields[1].encode("utf-8", "surrogateescape").decode("unicode_escape") if "\\" in fields[1] else fields[1]
+        )
+        inside = real_path == point or real_path.startswith(point.rstrip("/") + "/")
+        if inside and len(point) >= best:  # a later mount hides an earlier one
+            best, kind = len(point), fields[2]
+    return kind

@@ -1,0 +1,253 @@
+"""Sharing commits: writes of several threads in one transaction.
+
+A commit with fsync costs ten times as much as a small write, so writes that wait together are committed together. Whoever
+comes first is the *leader*: it waits for the write lock, runs what is queued by then, its own closure first, commits once
+and wakes the others, the *followers*. What has come meanwhile gets a leader of its own, the first of it. There is no
+writer thread, and a thread alone pays for no more than a lock.
+
+**Closures compute first and write then.** One that raises before it has written anything has done no harm: its caller gets
+the error, the group goes on. One that raises later spoils the transaction: it is undone, and the others run again, without
+it. With `savepoint=True` a closure runs in a transaction of its own inside the group's, which is undone alone. A closure may
+run more than once: also where the map had to grow, or where an interrupt met the leader. It runs in its caller's context
+(`contextvars`), but in the leader's thread.
+
+**Interrupts.** KeyboardInterrupt in a leader undoes the group; the followers get a new leader and notice nothing. A
+follower that is interrupted takes its closure back, or, where that is already running, waits for the end and raises then.
+
+**Durability.** Every commit is durable when `run` returns. Soft writes (joined to an open group that commits within 10 ms)
+would be a second kind of job that is answered before the commit and not after, and a leader that does not end the group
+when its own job is done; nothing else here would change.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from contextvars import copy_context
+from enum import Enum, auto
+from threading import Lock
+from typing import Any, Final, Generic, TypeAlias, TypeVar, cast
+
+from docstore.errors import BusyError, StoreError, TransactionError
+from docstore.limits import BUSY_TIMEOUT_SECONDS, GROUP_SECONDS
+from docstore.storage.engine import Engine, GrowNeeded, WriteTransaction
+
+Result = TypeVar("Result")
+Closure: TypeAlias = Callable[[WriteTransaction], Result]
+
+_LOOK_AGAIN_SECONDS: Final = 0.01
+
+
+class _State(Enum):
+    QUEUED = auto()
+    LEADING = auto()
+    """Asked to lead; waits for the write lock or runs its group."""
+    RUNNING = auto()
+    """In the group of a leader."""
+    DONE = auto()
+
+
+class _Job(Generic[Result]):
+    """A closure, and what became of it."""
+
+    __slots__ = ("closure", "context", "error", "result", "savepoint", "state", "turn")
+
+    def __init__(self, closure: Closure[Result], savepoint: bool) -> None:
+        self.closure = closure
+        self.savepoint = savepoint
+        self.context = copy_context()
+        self.state = _State.QUEUED
+        self.result: Result | None = None
+        self.error: BaseException | None = None
+        self.turn = Lock()
+        self.turn.acquire()
+
+    def run(self, transaction: WriteTransaction) -> None:
+        """Run the closure, and keep its result or its error. GrowNeeded and interrupts go to the leader."""
+        self.error = None
+        try:
+            if self.savepoint:
+                with transaction.savepoint() as nested:
+                    self.result = self.context.run(self.closure, nested)
+            else:
+                self.result = self.context.run(self.closure, transaction)
+        except GrowNeeded:
+            raise
+        except Exception as error:  # noqa: BLE001 - it belongs to the caller of the closure, who gets it
+            self.error = error
+
+    def wake(self) -> None:
+        """Let the job's thread look at its state."""
+        if self.turn.locked():
+            self.turn.release()
+
+    def outcome(self) -> Result:
+        if self.error is not None:
+            raise self.error
+        return cast(Result, self.result)
+
+
+class WriteQueue:
+    """The writes of one engine that may share commits. Usable by any thread."""
+
+    def __init__(self, engine: Engine, busy_timeout: float = BUSY_TIMEOUT_SECONDS) -> None:
+        self._engine = engine
+        self._busy_timeout = busy_timeout
+        self._mutex = Lock()
+        self._queued: deque[_Job[Any]] = deque()
+        self._has_leader = False
+
+    def begin_write(self, timeout_seconds: float | None = None) -> WriteTransaction:
+        """A transaction of the caller's own, which nobody joins; it waits in the same line as the groups."""
+        return self._engine.begin_write(timeout_seconds)
+
+    def run(self, closure: Closure[Result], timeout_seconds: float | None = None, *, savepoint: bool = False) -> Result:
+        """Run a closure in a write transaction, perhaps together with others, and return when it is committed.
+
+        Raises what the closure raises; BusyError when its turn does not come before the timeout.
+        """
+        job = _Job(closure, savepoint)
+        seconds = self._busy_timeout if timeout_seconds is None else timeout_seconds
+        deadline = time.monotonic() + seconds
+        if self._engine.is_writing_here:
+            raise TransactionError("This thread has a write transaction open; write in that one.")
+        try:
+            with self._mutex:
+                if self._has_leader:
+                    self._queued.append(job)
+                else:
+                    job.state = _State.LEADING
+                    self._has_leader = True
+            if job.state is not _State.LEADING:
+                self._follow(job, seconds)
+            if job.state is _State.LEADING:
+                self._lead(_Group(job), deadline)
+        finally:
+            self._leave(job)
+        return job.outcome()
+
+    # A follower
+
+    def _follow(self, job: _Job[Any], seconds: float) -> None:
+        """Wait until the job is done, or has to lead."""
+        if job.turn.acquire(timeout=max(0.0, seconds)):
+            return
+        with self._mutex:
+            if job.state is _State.QUEUED:
+                self._queued.remove(job)
+                job.state = _State.DONE
+                raise BusyError(f"Waited {seconds:g} s to write, while other threads or another process wrote.")
+        job.turn.acquire()
+
+    def _leave(self, job: _Job[Any]) -> None:
+        """However a job ends, by an interrupt too, the others go on."""
+        while job.state is not _State.DONE:
+            with self._mutex:
+                if job.state is _State.QUEUED:
+                    self._queued.remove(job)
+                    job.state = _State.DONE
+                elif job.state is _State.LEADING:
+                    self._appoint_leader()
+                    job.state = _State.DONE
+            if job.state is _State.RUNNING:
+                job.turn.acquire(timeout=_LOOK_AGAIN_SECONDS)
+
+    def _appoint_leader(self) -> None:
+        if self._queued:
+            following = self._queued.popleft()
+            following.state = _State.LEADING
+            following.wake()
+        else:
+            self._has_leader = False
+
+    # A leader
+
+    def _lead(self, group: _Group, deadline: float) -> None:
+        try:
+            while not self._attempt(group, deadline):
+                pass
+        except BaseException:
+            if group.is_committed:
+                group.wake_followers()
+            else:
+                self._put_back(group)
+            raise
+
+    def _attempt(self, group: _Group, deadline: float) -> bool:
+        """Run and commit the group; False where it has to be run again."""
+        group.transaction = None
+        group.transaction = transaction = self._engine.begin_write(max(0.0, deadline - time.monotonic()))
+        try:
+            with transaction:
+                spoiler = self._run_group(transaction, group)
+                if spoiler is not None:
+                    transaction.abort()
+        except GrowNeeded:
+            self._engine.grow()
+            return False
+        except StoreError as error:
+            for job in group.jobs:
+                job.error = job.error or error
+        else:
+            if spoiler is not None:
+                group.dismiss(spoiler)
+                return not group.jobs
+        group.wake_followers()
+        return True
+
+    def _run_group(self, transaction: WriteTransaction, group: _Group) -> _Job[Any] | None:
+        """Run all jobs of a group, and those that are queued, for a while; the job that spoiled the transaction."""
+        deadline = time.monotonic() + GROUP_SECONDS
+        done = 0
+        while done < len(group.jobs) or (time.monotonic() < deadline and self._take(group)):
+            job = group.jobs[done]
+            count = transaction.write_count
+            job.run(transaction)
+            if job.error is not None and not job.savepoint and transaction.write_count != count:
+                return job
+            done += 1
+        return None
+
+    def _take(self, group: _Group) -> bool:
+        with self._mutex:
+            if not self._queued:
+                return False
+            job = self._queued.popleft()
+            group.jobs.append(job)
+            job.state = _State.RUNNING
+            return True
+
+    def _put_back(self, group: _Group) -> None:
+        with self._mutex:
+            for job in reversed(group.jobs):
+                if job.state is _State.RUNNING:
+                    job.state = _State.QUEUED
+                    self._queued.appendleft(job)
+
+
+class _Group:
+    """The jobs of one transaction; the first leader's own is among them until it is dismissed."""
+
+    def __init__(self, leader: _Job[Any]) -> None:
+        self.jobs = [leader]
+        self.transaction: WriteTransaction | None = None
+
+    @property
+    def is_committed(self) -> bool:
+        return self.transaction is not None and self.transaction.committed
+
+    def wake_followers(self) -> None:
+        """Tell them that they are done. Harmless when repeated, as it may be after an interrupt."""
+        for job in self.jobs:
+            if job.state is _State.RUNNING:
+                job.state = _State.DONE
+            if job.state is _State.DONE:
+                job.wake()
+
+    def dismiss(self, job: _Job[Any]) -> None:
+        """Leave out a job that has failed."""
+        self.jobs.remove(job)
+        if job.state is _State.RUNNING:
+            job.state = _State.DONE
+            job.wake()

@@ -1,0 +1,174 @@
+"""The open stores of this process: one LMDB environment for each file, shared by all who open it.
+
+LMDB allows a process one environment per file, for its `fcntl` locks belong to the process. So a file (known by device and
+inode, whatever its path) is opened once, `SharedStore` counts its holders, and the last one closes it; where transactions
+are still open then, the end of the last of them does.
+
+**Files.** The store is one LMDB 0.9 data file with three named databases and nothing else in its main database:
+`catalog` (space 0), `maps` (all other maps) and `multimaps` (all multimaps; `dupsort`). A raw key is the space as a
+big-endian u32, then the key. All three are made in one transaction, so that an LMDB file has all, or none and then no
+other content either, or belongs to somebody else and is left alone.
+
+**Fork.** A child inherits memory, but neither the locks nor the reader slots that LMDB believes in. In the child every
+store, and every open transaction, is therefore marked: any use is a `ForkedError`. What py-lmdb holds is kept alive there
+for ever, since freeing it would free the parent's slots in the shared lock file; the descriptor of the write lock, whose
+open file the child shares with its parent, is closed.
+
+**Threads.** Opening and closing go through one mutex; the rest needs none.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from threading import RLock
+from typing import Any, Final
+
+import lmdb
+
+from docstore.errors import NotAStoreError, StoreError
+from docstore.limits import MAP_BYTES, MAX_READERS, MIN_MAP_BYTES
+from docstore.storage.lock import WriteLock
+from docstore.storage.mapsize import MapGate
+from docstore.storage.place import check_place
+
+_NAMES: Final = (b"catalog", b"maps", b"multimaps")
+
+_mutex = RLock()
+_stores: dict[tuple[int, int], SharedStore] = {}
+_kept_after_fork: list[Any] = []
+
+
+class SharedStore:
+    """One environment, its databases and locks, and who holds it."""
+
+    def __init__(self, path: str, map_bytes: int, *, create: bool, sync: bool, patience_seconds: float) -> None:
+        self.path = path
+        self.writable = not os.path.exists(path) or os.access(path, os.W_OK)  # noqa: PTH110
+        self.environment = _open_environment(path, map_bytes, readonly=not self.writable, sync=sync)
+        try:
+            self.environment.reader_check()
+            self.catalog, self.maps, self.multimaps = self._open_databases(create)
+            self.gate = MapGate(self.environment, path, patience_seconds)
+            self.lock = WriteLock(path) if self.writable else None
+        except BaseException:
+            self.environment.close()
+            raise
+        self.holders = 0
+        self.forked = False
+        found = os.stat(path)  # noqa: PTH116 - nothing else here is a Path
+        self.key = (found.st_dev, found.st_ino)
+
+    def _open_databases(self, create: bool) -> list[lmdb._Database]:
+        open_db = self.environment.open_db
+        with self.environment.begin() as reader:
+            if reader.stat()["entries"]:
+                try:
+                    return [open_db(name, reader, dupsort=name == b"multimaps", create=False) for name in _NAMES]
+                except (lmdb.NotFoundError, lmdb.IncompatibleError):
+                    pass
+                raise NotAStoreError(f"{self.path} is no store: it is an LMDB file of another program.")
+        if not self.writable or not create:
+            raise NotAStoreError(f"{self.path} is no store: it is an LMDB file without any content.")
+        with self.environment.begin(write=True) as writer:
+            return [open_db(name, writer, dupsort=name == b"multimaps") for name in _NAMES]
+
+    def dispose_if_unused(self) -> None:
+        """Close the environment when nobody holds the store and no transaction is open."""
+        with _mutex:
+            if self.holders == 0 and not self.gate.guests and _stores.get(self.key) is self:
+                del _stores[self.key]
+                self.environment.close()
+                if self.lock is not None:
+                    self.lock.close()
+
+    def release(self) -> None:
+        """One holder less."""
+        with _mutex:
+            self.holders -= 1
+            self.dispose_if_unused()
+
+
+def acquire_store(
+    path: str, *, create: bool, map_bytes: int | None, sync: bool, patience_seconds: float
+) -> SharedStore:
+    """The store of a path, opened or shared; `release` it."""
+    with _mutex:
+        check_place(path, create=create)
+        store = _known(path)
+        if store is None:
+            store = SharedStore(
+                path, map_bytes or MAP_BYTES, create=create, sync=sync, patience_seconds=patience_seconds
+            )
+            _stores[store.key] = store
+        store.holders += 1
+        return store
+
+
+def _known(path: str) -> SharedStore | None:
+    try:
+        found = os.stat(path)  # noqa: PTH116 - nothing else here is a Path
+    except FileNotFoundError:
+        return None
+    return _stores.get((found.st_dev, found.st_ino))
+
+
+def _open_environment(path: str, map_bytes: int, *, readonly: bool, sync: bool) -> lmdb.Environment:
+    while True:
+        try:
+            return lmdb.open(
+                path,
+                map_size=map_bytes,
+                subdir=False,
+                readonly=readonly,
+                sync=sync,
+                mode=0o666,  # less the user's umask, as for any file
+                max_readers=MAX_READERS,
+                max_dbs=len(_NAMES),
+                max_spare_txns=1,
+                lib_version=0,
+            )
+        except lmdb.Error as error:
+            if error.code != errno.ENOMEM:
+                raise _open_failure(path, error) from error
+            failure = error
+        map_bytes //= 2
+        if map_bytes < MIN_MAP_BYTES:
+            raise StoreError(
+                f"{path} cannot be opened: this process has not even {MIN_MAP_BYTES} bytes of address space left for it "
+                "(see `ulimit -v`)."
+            ) from failure
+
+
+def _open_failure(path: str, error: lmdb.Error) -> StoreError:
+    if isinstance(error, (lmdb.InvalidError, lmdb.VersionMismatchError, lmdb.CorruptedError)):
+        return NotAStoreError(f"{path} is no store that can be read: {error.reason}.")
+    if error.code == errno.EACCES:
+        return StoreError(f"{path} cannot be opened: this user may not read it and write its lock file {path}-lock.")
+    return StoreError(f"{path} cannot be opened: {error.reason or error}.")
+
+
+def _before_fork() -> None:
+    _mutex.acquire()
+
+
+def _after_fork_in_parent() -> None:
+    _mutex.release()
+
+
+def _after_fork_in_child() -> None:
+    for store in _stores.values():
+        store.forked = True
+        _kept_after_fork.append(store.environment)
+        for known in list(store.gate.guests.values()):
+            guest = known()
+            if guest is not None:
+                _kept_after_fork.append(guest.mark_forked())
+        if store.lock is not None:
+            store.lock.close()
+    _stores.clear()
+    _mutex.release()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
