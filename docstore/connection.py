@@ -203,7 +203,7 @@ class Connection:
         if outer is not None:
             if not outer.writable:
                 raise TransactionError("A transaction cannot begin inside a snapshot, which is for reading only.")
-            with outer.transaction.savepoint():
+            with outer.transaction.savepoint() as inner, self._joined(inner, writable=True):
                 yield self
             return
         self._check_writable()
@@ -340,14 +340,15 @@ class Connection:
             found = cached.plan_for(argument, run).execute(run, argument.constants)
             return presented(collect(run, found) if type(found) is Stream else found, options)
 
+        computes_first = cached.computes_first and options["on_error"] != "raise"
         if scope is not None:
             if not scope.writable:
                 raise ReadOnlyError("A snapshot is for reading only, and this query writes.")
-            if cached.computes_first:
+            if computes_first:
                 return execute(scope.transaction)
-            with scope.transaction.savepoint():
-                return execute(scope.transaction)
-        if cached.computes_first and options["on_error"] != "raise":
+            with scope.transaction.savepoint() as inner:
+                return execute(inner)
+        if computes_first:
             return self._store.write_grouped(execute, self._busy_timeout)
         return self._store.write_alone(execute, self._busy_timeout, repeatable=not cached.consumes)
 
