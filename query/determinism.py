@@ -1,11 +1,27 @@
-"""Whether a function gives the same for the same arguments, as index functions and atomic writes have to."""
+"""What may stand in a function: whether it is deterministic, as index functions and atomic writes have to be, and writes.
+
+A write stands at the root of a query, in the first argument of a chain, or in the functions of `do` and `for_each`. What
+is called for each row of a sequence cannot write.
+"""
 
 from __future__ import annotations
 
+from typing import Final
+
+from query.errors import ReqlServerCompileError
 from query.registry import BY_KIND
 from query.term import FUNC, Argument, Term, walk
 
-_SUBQUERIES = frozenset({"table", "db"})
+_SUBQUERIES: Final = frozenset({"table", "db"})
+
+_ROW_BY_ROW: Final = frozenset(
+    {
+        *("avg", "concat_map", "contains", "count", "delete", "distinct", "eq_join", "filter", "fold", "group"),
+        *("inner_join", "insert", "map", "max", "min", "offsets_of", "order_by", "outer_join", "reduce", "replace"),
+        *("sum", "update"),
+    }
+)
+"""The terms in whose arguments, but for the first, nothing can be written."""
 
 
 def unproven_part(argument: Argument, *, constant_now: bool) -> Term | None:
@@ -36,3 +52,23 @@ def free_variables(argument: Argument, bound: frozenset[int] = frozenset()) -> b
     if argument.kind.name == "var":
         return argument.args[0] not in bound
     return any(free_variables(child, bound) for child in argument.children())
+
+
+def check_writes(argument: Argument) -> None:
+    """ReqlServerCompileError where a query writes in a place where it cannot."""
+    if type(argument) is not Term:
+        return
+    if argument.kind.name in _ROW_BY_ROW:
+        for child in (*argument.args[1:], *argument.options.values()):
+            write = next((node for node in walk(child) if _writes(node)), None)
+            if write is not None:
+                raise ReqlServerCompileError(
+                    "Cannot nest writes or meta ops in stream operations.  Use FOR_EACH instead.", write
+                )
+    for child in argument.children():
+        check_writes(child)
+
+
+def _writes(node: Term) -> bool:
+    declaration = BY_KIND.get(node.kind)
+    return declaration is not None and declaration.writes

@@ -28,6 +28,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from query.analysis import parameterize
+from query.determinism import check_writes
 from query.errors import ReqlError
 from query.evaluate import Closure, Compiler
 from query.locate import explain_error
@@ -124,6 +125,7 @@ def make_plan(root: Term, run: Run | None = None, *, compiler: Compiler | None =
     first = 1 + len(root.constants)
     compiler = compiler or Compiler(first)
     try:
+        check_writes(parameterized)
         term = rewritten(parameterized, planning) if planning.run.store is not None else parameterized
         closure = compiler.any(term)
     except ReqlError as error:
