@@ -15,10 +15,8 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import threading
 from collections.abc import Callable, Sequence
-from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -28,10 +26,9 @@ from rich.table import Table
 import docstore
 from docstore.connection import Connection
 from docstore.importing import ImportSummary, import_lines, open_lines
+from docstore.progress import wait_with_bars
 from query import Query, r
 from query.errors import ReqlError
-
-_POLL_SECONDS: Final = 0.05
 
 console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -153,7 +150,7 @@ def _tables(db: Connection) -> list[tuple[str, Query]]:
 def _indexes(options: argparse.Namespace) -> int:
     with docstore.connect(options.store, create=False, read_only=not options.wait) as db:
         if options.wait:
-            _wait_for_indexes(db)
+            wait_with_bars(console, db, _building(db))
         shown = Table("table", "index", "state", "entries", "made by")
         shown.columns[3].justify = "right"
         failed = False
@@ -173,48 +170,14 @@ def _state(state: dict[str, Any]) -> str:
     return "[yellow]ready, outdated[/yellow]" if state["outdated"] else "[green]ready[/green]"
 
 
-def _wait_for_indexes(db: Connection) -> None:
-    """Build what is building, with a bar for each index."""
-    building = [
-        (table, query, state["index"])
+def _building(db: Connection) -> list[tuple[str, Query, str]]:
+    """The indexes that are being built: what each is called, its table, its name."""
+    return [
+        (f"{table}.{state['index']}", query, state["index"])
         for table, query in _tables(db)
         for state in query.index_status().run(db)
         if not state["ready"] and "error" not in state
     ]
-    with index_bars() as bars:
-        tasks = [(query, name, bars.add_task(escape(f"{table}.{name}"), total=1.0)) for table, query, name in building]
-
-        def show() -> None:
-            for query, name, task in tasks:
-                bars.update(task, completed=query.index_status(name)[0].run(db).get("progress", 1.0))
-
-        for query, name, _ in tasks:
-            while_doing(partial(query.index_wait(name).run, db), show)
-
-
-def index_bars() -> Progress:
-    """Bars for indexes that are being built: `total=1.0`, completed by `progress` of their status."""
-    return Progress(
-        SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), console=console
-    )
-
-
-def while_doing(work: Callable[[], Any], show: Callable[[], None]) -> None:
-    """Do some work, and show from time to time, from another thread, how far it is; errors are the work's."""
-    done = threading.Event()
-
-    def watch() -> None:
-        while not done.wait(_POLL_SECONDS):
-            show()
-
-    watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
-    try:
-        work()
-    finally:
-        done.set()
-        watcher.join()
-        show()
 
 
 def _import(options: argparse.Namespace) -> int:
