@@ -58,7 +58,7 @@ class Query(Chain):
     __slots__ = ()
     __hash__ = None  # type: ignore[assignment]
 
-    def run(self, db: Runner | None = None, **options: Any) -> Any:
+    def run(self, db: Runner | None = None, /, **options: Any) -> Any:
         """Run the query on a connection, or on the one that `repl()` was called of.
 
         Arrays come back as lists, streams as cursors, single documents as dicts.
@@ -70,7 +70,7 @@ class Query(Chain):
             raise ReqlDriverError(f"`run` is called on a query, as r.table('posts').run(db), not on {describe(self)}.")
         return _runner(db, "run").run_query(self.term, options)
 
-    def explain(self, db: Runner | None = None, *, run: bool = False, **options: Any) -> Any:
+    def explain(self, db: Runner | None = None, /, *, run: bool = False, **options: Any) -> Any:
         """How the query is run: a plan that prints as a tree; with `run=True`, after a run, with rows and times."""
         return _runner(db, "explain").explain_query(self.term, options, run)
 

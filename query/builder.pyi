@@ -40,9 +40,9 @@ class Runner(Protocol):
 class Query(Chain):
     """A query, or a part of one: a chain that grows by a method call and does nothing until `run`."""
 
-    def run(self, db: Runner | None = None, **options: Any) -> Any:
+    def run(self, db: Runner | None = None, /, **options: Any) -> Any:
         """Run the query on a connection, or on the one that `repl()` was called of."""
-    def explain(self, db: Runner | None = None, *, run: bool = False, **options: Any) -> Any:
+    def explain(self, db: Runner | None = None, /, *, run: bool = False, **options: Any) -> Any:
         """How the query is run: a plan that prints as a tree; with `run=True`, after a run, with rows and times."""
     def build(self) -> Any:
         """The query as RethinkDB's drivers send it: `[number, [arguments], {options}]`, JSON-able."""
