@@ -162,7 +162,8 @@ class Writer:
             same = old is None
         else:
             self._check(key, old, new)
-            same = old is not None and equal(old, new)
+            # Python's comparison, which is faster, takes True for 1; what it tells apart is different.
+            same = old == new and equal(old, new)
         if same:
             self._unchanged.add(len(self._steps))
         self._steps.append(Change(old, new))
