@@ -128,11 +128,11 @@ def _build(transaction: Transaction, table: TableDefinition, index: StoredIndex,
     rows = writer.scan(table.space, prefix_successor(watermark) or b"")
     decode = decoder(index.fields)
     documents: list[tuple[bytes, Document]] = []
-    while not clock.is_over(len(documents)):
+    finished = False
+    while not finished and (not documents or not clock.is_over(len(documents))):
         chunk = [(key, decode(data)) for key, data in islice(rows, CHUNK)]
         documents += chunk
-        if len(chunk) < CHUNK:
-            break
+        finished = len(chunk) < CHUNK
     updates = [(member, None, document) for member, document in documents]
     refused = index.refusals(writer, updates)
     if refused:
@@ -140,7 +140,7 @@ def _build(transaction: Transaction, table: TableDefinition, index: StoredIndex,
         return
     transaction.add_counts(table.space, 0, {definition.space: index.update(writer, updates)})
     faults.reach("before_watermark")
-    if len(chunk) < CHUNK:
+    if finished:
         writer.delete(CATALOG_SPACE, watermark_key(definition.space))
         transaction.catalog = transaction.catalog.set_index_state(table, definition.name, "ready")
     else:
@@ -152,7 +152,7 @@ def _build(transaction: Transaction, table: TableDefinition, index: StoredIndex,
 def _sweep(transaction: Transaction, space: int, clock: Clock) -> None:
     writer, is_map = transaction.writer, transaction.catalog.dead[space] == "map"
     removed = 0
-    while not clock.is_over(removed):
+    while not removed or not clock.is_over(removed):
         found = list(islice(writer.scan(space) if is_map else writer.scan_entries(space), CHUNK))
         if is_map:
             for key, _ in found:

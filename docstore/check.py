@@ -4,15 +4,15 @@
 |-----------------------|--------------------------------------------------------------------------------------------------|
 | catalog               | it loads; names, spaces and states make sense; no space is used twice or not yet given out      |
 | rows                  | keys ascend, each is the form of its document's primary key, each document is one              |
-| index, from the rows  | each key that a document should have is an entry (up to the watermark where it is building)      |
-| index, from the entries | entries ascend, and there are as many as the rows make: so none is an orphan                   |
+| indexes               | the entries are those that the documents make, up to the watermark where one is building         |
+| order of entries      | keys ascend, and the members of each key                                                         |
 | counts                | those of the documents and of each index's entries are right                                     |
 | unique indexes        | no key belongs to two documents                                                                  |
 | records               | there is no count, watermark or note of a space that is not there                                |
 
-Rows are read in batches, an index at a time looks up the entries of a batch; the entries are then scanned once and
-counted. An entry that no row makes leaves a difference of the two numbers, and only then the index is gone through entry
-by entry to name it. What is in dead spaces is not looked at.
+The documents come by primary key and the entries by index key, so they are compared by number and by the sum of their
+hashes (64 bits, with a key that changes with each process), and only where these differ the index is gone through again,
+entry by entry and row by row, to name what is wrong. What is in dead spaces is not looked at.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from docstore.catalog import Catalog, IndexDefinition, TableDefinition
 from docstore.catalog_records import load
 from docstore.documents import decode_document, validate
 from docstore.indexes import make_index
-from docstore.indexes.base import StoredIndex
-from docstore.keys import MAX_KEY_BYTES, primary_key
+from docstore.indexes.base import Entry, StoredIndex
+from docstore.keys import MAX_KEY_BYTES, prefix_successor, primary_key
 from docstore.layout import (
     COUNTS_PREFIX,
     FIRST_FREE_SPACE,
@@ -49,6 +49,7 @@ MOST_PROBLEMS: Final = 100
 """Problems that are told: one cause often makes thousands."""
 
 _BATCH: Final = 1_000
+_64_BITS: Final = 2**64 - 1
 
 Row = tuple[bytes, Document]
 
@@ -152,6 +153,19 @@ def _check_catalog(engine: ReadTransaction, catalog: Catalog, report: Report) ->
 # Tables and their indexes
 
 
+@dataclass(slots=True)
+class _Sum:
+    """A set of entries by its size and the sum of the hashes, which does not depend on the order."""
+
+    number: int = 0
+    hashes: int = 0
+
+    def add(self, entry: Entry) -> None:
+        """Take one entry in."""
+        self.number += 1
+        self.hashes = (self.hashes + hash(entry)) & _64_BITS
+
+
 class _IndexCheck:
     """What is known of one index while the rows go by."""
 
@@ -159,7 +173,7 @@ class _IndexCheck:
         self.index = index
         self.definition = index.definition
         self.title = f"index `{index.name}` of {table.title}"
-        self.wanted = 0
+        self.wanted = _Sum()
         self.watermark: bytes | None = None
         if self.definition.state == "building":
             data = engine.get(CATALOG_SPACE, watermark_key(self.definition.space))
@@ -186,7 +200,8 @@ class _TableCheck:
         rows = self._documents()
         while batch := list(islice(rows, _BATCH)):
             for index in sound:
-                self._check_rows(index, batch)
+                for entry in index.index.entries([row for row in batch if index.covers(row[0])]):
+                    index.wanted.add(entry)
         documents, counted = unpack_counts(self._engine.get(CATALOG_SPACE, counts_key(table.space)))
         if documents != self._rows:
             report.add(f"{table.title} has {self._rows} documents, but its count says {documents}.")
@@ -227,32 +242,25 @@ class _TableCheck:
                 report.add(f"The row {key.hex()} of {title} holds the document with the primary key {found}.")
             yield key, document
 
-    def _check_rows(self, check: _IndexCheck, rows: list[Row]) -> None:
-        """That the entries of documents are there."""
-        engine, space = self._engine, check.definition.space
-        for key, member in check.index.entries([row for row in rows if check.covers(row[0])]):
-            check.wanted += 1
-            found = next(engine.scan_entries(space, key, None, after=(key, member[:-1])), None)
-            if found != (key, member):
-                self._report.add(f"The {check.title} lacks the entry {key.hex()} of the document {member.hex()}.")
-
     def _check_entries(self, check: _IndexCheck, counted: int) -> None:
-        """That there are no entries but those, and that they are in order and, where they must be, unique."""
-        report, number = self._report, 0
-        last = (b"", b"")
+        """That the entries are those that the documents make, in order and, where they must be, unique."""
+        report = self._report
+        found = _Sum()
+        last: Entry = (b"", b"")
         for entry in self._engine.scan_entries(check.definition.space):
-            number += 1
+            found.add(entry)
             if entry <= last:
                 report.add(f"The {check.title} is out of order at the entry {entry[0].hex()}, {entry[1].hex()}.")
             if check.definition.unique and entry[0] == last[0] and len(entry[0]) < MAX_KEY_BYTES:
                 report.add(f"The unique {check.title} has the key {entry[0].hex()} twice.")
             last = entry
-        report.entries += number
-        if number != counted:
-            report.add(f"The {check.title} has {number} entries, but its count says {counted}.")
-        if number != check.wanted:
-            report.add(f"The {check.title} has {number} entries, but its documents make {check.wanted}.")
+        report.entries += found.number
+        if found.number != counted:
+            report.add(f"The {check.title} has {found.number} entries, but its count says {counted}.")
+        if found != check.wanted:
+            report.add(f"The {check.title} has {found.number} entries, its documents make {check.wanted.number}.")
             self._find_orphans(check)
+            self._find_gaps(check)
 
     def _find_orphans(self, check: _IndexCheck) -> None:
         for key, member in self._engine.scan_entries(check.definition.space):
@@ -265,3 +273,21 @@ class _TableCheck:
                 self._report.add(f"The {check.title} has the orphan entry {key.hex()} of {member.hex()}.")
             elif not check.covers(member):
                 self._report.add(f"The {check.title} has an entry of {member.hex()}, which is above its watermark.")
+
+    def _find_gaps(self, check: _IndexCheck) -> None:
+        for member, data in self._engine.scan(self._table.space):
+            if not check.covers(member):
+                return
+            try:
+                row = (member, decode_document(data))
+            except ReqlError:
+                continue
+            for key, _ in check.index.entries([row]):
+                if not self._has_entry(check.definition.space, key, member):
+                    self._report.add(f"The {check.title} lacks the entry {key.hex()} of {member.hex()}.")
+
+    def _has_entry(self, space: int, key: bytes, member: bytes) -> bool:
+        if len(member) == MAX_KEY_BYTES:
+            return member in self._engine.members(space, key)
+        up_to = self._engine.scan_entries(space, key, prefix_successor(key), reverse=True, after=(key, member + b"\0"))
+        return next(up_to, None) == (key, member)

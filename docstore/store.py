@@ -22,9 +22,10 @@ from docstore.catalog_records import load, read_version, save
 from docstore.errors import NewerFormatError, NotAStoreError
 from docstore.layout import FORMAT_KEY, FORMAT_VERSION, pack_u32, unpack_u32
 from docstore.limits import BUSY_TIMEOUT_SECONDS
-from docstore.storage.engine import CATALOG_SPACE, Engine, GrowNeeded, ReadTransaction
+from docstore.storage.engine import CATALOG_SPACE, Engine, GrowNeeded, ReadTransaction, WriteTransaction
 from docstore.storage.lmdb import open_lmdb
 from docstore.storage.memory import open_memory
+from docstore.storage.queue import WriteQueue
 from docstore.table import StoredTable, TableCommand
 from docstore.transaction import Schema, Transaction
 from docstore.worker import Worker
@@ -49,6 +50,7 @@ class OpenStore:
         with engine.begin_read() as transaction:
             self._seen = (transaction.id, self._schema_of(load(transaction)))
         self._begin_read = engine.begin_read
+        self._queue = WriteQueue(engine)
         self._worker = Worker(self)
         self._wake(self._seen[1].catalog)
 
@@ -73,12 +75,12 @@ class OpenStore:
         """A snapshot of the last commit."""
         engine = self._begin_read()
         number, schema = self._seen
-        return Transaction(engine, schema if engine.id == number else self._look(engine))
+        return Transaction(engine, schema if engine.id == number else self._look_or_abort(engine))
 
     def begin_write(self, timeout_seconds: float | None = None) -> Transaction:
         """Wait for the write lock and begin to write; BusyError after the timeout (None: the engine's own)."""
         engine = self._engine.begin_write(timeout_seconds)
-        return Transaction(engine, self._look(engine), self, writable=True)
+        return Transaction(engine, self._look_or_abort(engine), self, writable=True)
 
     def write_alone(
         self, work: Callable[[Transaction], Result], timeout_seconds: float | None = None, *, repeatable: bool = True
@@ -91,13 +93,24 @@ class OpenStore:
             try:
                 with self.begin_write(timeout_seconds) as transaction:
                     return work(transaction)
-            except GrowNeeded:
+            except GrowNeeded:  # the next `begin_write` makes the room
                 if not repeatable:
                     raise
 
     def write_grouped(self, work: Callable[[Transaction], Result], timeout_seconds: float | None = None) -> Result:
         """Do some work that computes all its changes before it writes; it may share a commit with other threads' works."""
-        return self.write_alone(work, timeout_seconds)
+        made: list[Transaction] = []
+
+        def run(engine: WriteTransaction) -> Result:
+            transaction = Transaction(engine, self._look(engine, is_new=not engine.write_count), writable=True)
+            made[:] = [transaction]
+            result = work(transaction)
+            transaction.flush()
+            return result
+
+        result = self._queue.run(run, timeout_seconds)
+        self.committed(made[0])
+        return result
 
     def others_wait(self) -> bool:
         """Whether another thread of this process waits for the write lock."""
@@ -167,18 +180,22 @@ class OpenStore:
                 writer.put(CATALOG_SPACE, FORMAT_KEY, pack_u32(FORMAT_VERSION))
                 save(writer, None, new_catalog(), 1)
 
-    def _look(self, engine: ReadTransaction) -> Schema:
-        """The catalog that a transaction sees."""
+    def _look(self, engine: ReadTransaction, *, is_new: bool = True) -> Schema:
+        """The catalog that a transaction sees; remembered where that is committed, since the transaction is new."""
         schema = self._seen[1]
-        try:
-            if read_version(engine) != schema.catalog.version:
-                schema = self._schema_of(load(engine, schema.catalog))
-                self._wake(schema.catalog)
+        if read_version(engine) != schema.catalog.version:
+            schema = self._schema_of(load(engine, schema.catalog))
+            self._wake(schema.catalog)
+        if is_new:
             self._seen = (engine.id, schema)
+        return schema
+
+    def _look_or_abort(self, engine: ReadTransaction) -> Schema:
+        try:
+            return self._look(engine)
         except BaseException:
             engine.abort()
             raise
-        return schema
 
     def _schema_of(self, catalog: Catalog) -> Schema:
         return Schema(catalog, self._make_table)

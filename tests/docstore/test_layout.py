@@ -1,0 +1,40 @@
+"""The records of the catalog are those that `docstore/FORMAT.md` describes."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import docstore
+from docstore import layout
+from docstore.errors import CorruptStoreError
+from docstore.keys import encode_key
+
+FORMAT = (Path(docstore.__file__).parent / "FORMAT.md").read_text()
+_SECTION = FORMAT.split("### Test cases: records of the catalog")[1].split("\n#")[0]
+CASES = re.findall(r"^\| `(.+)` \| `([0-9a-f]+)` \|$", _SECTION, re.MULTILINE)
+
+
+@pytest.mark.parametrize(("call", "data"), CASES)
+def test_a_record_has_the_bytes_that_the_format_gives_it(call: str, data: str) -> None:
+    assert eval(call, {"encode_key": encode_key}, vars(layout)).hex() == data
+
+
+def test_records_are_read_as_they_were_written() -> None:
+    assert layout.unpack_counts(layout.pack_counts(5, {20: 7})) == (5, {20: 7})
+    assert layout.unpack_counts(None) == (0, {})
+    assert layout.unpack_watermark(layout.pack_watermark(5, b"\x10")) == (5, b"\x10")
+    assert layout.unpack_watermark(None) == (0, b"")
+
+
+def test_damaged_records_are_told() -> None:
+    with pytest.raises(CorruptStoreError):
+        layout.unpack_u32(b"1")
+    with pytest.raises(CorruptStoreError):
+        layout.unpack_u64(b"1")
+    with pytest.raises(CorruptStoreError):
+        layout.unpack_counts(b"123456789")
+    with pytest.raises(CorruptStoreError):
+        layout.unpack_watermark(b"12345678")
