@@ -1,0 +1,346 @@
+"""Documents: parts of them (`pluck`, `without`, `has_fields`), merging, their fields as arrays.
+
+Applied to a sequence, these terms are applied to each of its objects. `fields.py` has the reading of single fields,
+`arrays.py` the rest of the manual's chapter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, TypeAlias
+
+from query.arguments import union_of
+from query.errors import ReqlError, ReqlNonExistenceError, ReqlQueryLogicError
+from query.evaluate import Closure, Compiler, Env, KeepMaker, MakeKeep, as_literal, located
+from query.json_text import shown
+from query.merge import merge as merged
+from query.registry import term
+from query.runtime import Document, Fields, Function, Keep, Literal, Row, Stream, runtime_type_name, type_error
+from query.selectors import Selectors, has_all, plucked, stripped
+from query.term import FUNC, Argument, Term
+from query.values import VALUE_TYPES, Value
+
+Change: TypeAlias = Callable[[Document], Value]
+
+
+@term(33, structural=True)
+def pluck(source: object, *selectors: Value) -> object:
+    """Only some fields of an object, or of each object of a sequence.
+
+    A selector is a field's name, an object for fields inside fields, `{"a": {"b": True}}` or `{"a": "b"}`, or an array of
+    selectors. Fields that are not there are left out.
+
+    >>> r.expr({"a": 1, "b": {"c": 2, "d": 3}}).pluck({"b": ["c"]}).run(db)
+    {'b': {'c': 2}}
+    """
+
+
+@term(34, structural=True)
+def without(source: object, *selectors: Value) -> object:
+    """An object, or each object of a sequence, without some fields; selectors are those of `pluck`.
+
+    >>> r.expr({"a": 1, "b": 2}).without("b").run(db)
+    {'a': 1}
+    """
+
+
+@term(32, structural=True)
+def has_fields(source: object, *selectors: Value) -> object:
+    """Whether an object has all of these fields and none of them is null; of a sequence, the objects that have.
+
+    Selectors are those of `pluck`.
+
+    >>> r.expr({"a": 1, "b": None}).has_fields("a", "b").run(db)
+    False
+    >>> r.expr([{"a": 1}, {"b": 2}]).has_fields("a").run(db)
+    [{'a': 1}]
+    """
+
+
+@term(35)
+def merge(source: object, *others: dict[str, Value] | Function) -> object:
+    """An object, or each object of a sequence, with others merged into it from left to right, objects inside it too.
+
+    Instead of an object, a function of what has been merged so far. `r.literal` keeps an object from being merged.
+
+    >>> r.expr({"a": 1, "b": {"c": 2}}).merge({"b": {"d": 3}}).run(db)
+    {'a': 1, 'b': {'c': 2, 'd': 3}}
+    """
+
+
+@term(137, on="r")
+def literal(value: Value = None) -> object:
+    """Inside `merge` and `update`: replace what is there by `value`, not merging them; without one, remove the field.
+
+    Raises ReqlQueryLogicError anywhere else.
+
+    >>> r.expr({"a": {"b": 1}}).merge({"a": r.literal({"c": 2})}).run(db)
+    {'a': {'c': 2}}
+    """
+
+
+# Of objects and sequences alike
+
+
+def _applied(found: Any, change: Change, node: Term) -> Any:
+    """What becomes of an object, or of each object of an array."""
+    if type(found) is dict:
+        return change(found)
+    if type(found) is list:
+        return [_applied(item, change, node) for item in found]
+    raise _no_object(found, node)
+
+
+def _no_object(found: Any, node: Term) -> ReqlError:
+    error = ReqlNonExistenceError if found is None else ReqlQueryLogicError
+    text = shown(found) if type(found) in VALUE_TYPES else runtime_type_name(found)
+    return error(f"Cannot perform {node.kind.name} on a non-object non-sequence `{text}`.", node)
+
+
+def _polymorphic(compiler: Compiler, node: Term, bind: Callable[[Env], Change], rows: Callable[[], Closure]) -> Closure:
+    """A closure of a term that changes an object, or each object of a sequence."""
+    if compiler.is_stream(node.args[0]):
+        stream_rows = rows()
+        return lambda env: Stream(lambda: stream_rows(env))
+    source = compiler.any(node.args[0])
+
+    def apply(env: Env) -> Any:
+        found = source(env)
+        if type(found) is dict:
+            return bind(env)(found)
+        if type(found) is Stream:
+            return Stream(lambda: _changed(found.rows(), bind(env), node))
+        return _applied(found.value if type(found) is Row else found, bind(env), node)
+
+    return apply
+
+
+def _changed(rows: Iterator[Value], change: Change, node: Term) -> Iterator[Value]:
+    return (change(row) if type(row) is dict else _applied(row, change, node) for row in rows)
+
+
+def _changed_rows(source: Closure, bind: Callable[[Env], Change], keep: KeepMaker, node: Term) -> Closure:
+    if keep is None:
+        return lambda env: _changed(source(env), bind(env), node)
+    return lambda env: filter(keep(env).test, _changed(source(env), bind(env), node))
+
+
+def _wanted(need: Fields, keep: KeepMaker) -> Fields:
+    """The fields that are looked at of rows that are tested after a change."""
+    return need if keep is None or need is None else union_of(need, keep.fields)
+
+
+# pluck, without
+
+
+def _binder(selectors: Selectors, part: Callable[[Document, Any], Value], node: Term) -> Callable[[Env], Change]:
+    def bind(env: Env) -> Change:
+        try:
+            paths = selectors.bind(env)
+        except ReqlError as error:
+            raise located(error, node) from None
+        return lambda document: part(document, paths)
+
+    return bind
+
+
+def _plucked_rows(compiler: Compiler, node: Term, need: Fields, keep: KeepMaker) -> Closure:
+    if not compiler.is_stream(node.args[0]):
+        return compiler.rows_of_any(node, keep)
+    selectors, wanted = Selectors(compiler, node), _wanted(need, keep)
+    fields = selectors.fields if wanted is None or selectors.fields is None else selectors.fields & wanted
+    return _changed_rows(compiler.rows(node.args[0], fields), _binder(selectors, plucked, node), keep, node)
+
+
+def _stripped_rows(compiler: Compiler, node: Term, need: Fields, keep: KeepMaker) -> Closure:
+    if not compiler.is_stream(node.args[0]):
+        return compiler.rows_of_any(node, keep)
+    bind = _binder(Selectors(compiler, node), stripped, node)
+    return _changed_rows(compiler.rows(node.args[0], _wanted(need, keep)), bind, keep, node)
+
+
+@pluck.compiles
+def _(compiler: Compiler, node: Term) -> Closure:
+    bind = _binder(Selectors(compiler, node), plucked, node)
+    return _polymorphic(compiler, node, bind, lambda: _plucked_rows(compiler, node, None, None))
+
+
+@without.compiles
+def _(compiler: Compiler, node: Term) -> Closure:
+    bind = _binder(Selectors(compiler, node), stripped, node)
+    return _polymorphic(compiler, node, bind, lambda: _stripped_rows(compiler, node, None, None))
+
+
+pluck.compiles_rows(_plucked_rows)
+without.compiles_rows(_stripped_rows)
+
+
+# has_fields
+
+
+def _having_rows(compiler: Compiler, node: Term, need: Fields, keep: KeepMaker) -> Closure:
+    """The rows that have fields: the test is handed down to the scan, with the one from above."""
+    if not compiler.is_stream(node.args[0]):
+        return compiler.rows_of_any(node, keep)
+    selectors = Selectors(compiler, node)
+    bind = _binder(selectors, has_all, node)
+    fields = selectors.fields if keep is None else union_of(selectors.fields, keep.fields)
+
+    def both(env: Env) -> Keep:
+        has = _tolerant(bind(env), node)
+        if keep is None:
+            return Keep(fields, has)
+        above = keep(env).test
+        return Keep(fields, lambda row: has(row) and above(row))
+
+    return compiler.rows(node.args[0], need, MakeKeep(fields, both))
+
+
+def _tolerant(has: Change, node: Term) -> Callable[[Value], bool]:
+    def test(row: Value) -> bool:
+        if type(row) is dict:
+            return bool(has(row))
+        raise _no_object(row, node)
+
+    return test
+
+
+@has_fields.compiles
+def _(compiler: Compiler, node: Term) -> Closure:
+    bind = _binder(Selectors(compiler, node), has_all, node)
+    if compiler.is_stream(node.args[0]):
+        rows = _having_rows(compiler, node, None, None)
+        return lambda env: Stream(lambda: rows(env))
+    source = compiler.any(node.args[0])
+
+    def having(env: Env) -> Any:
+        found = source(env)
+        if type(found) is dict:
+            return bind(env)(found)
+        if type(found) is list:
+            return list(filter(_tolerant(bind(env), node), found))
+        if type(found) is Stream:
+            return Stream(lambda: filter(_tolerant(bind(env), node), found.rows()))
+        return _tolerant(bind(env), node)(found.value if type(found) is Row else found)
+
+    return having
+
+
+has_fields.compiles_rows(_having_rows)
+
+
+# merge, literal
+
+
+def _merger(compiler: Compiler, node: Term) -> tuple[Fields, Callable[[Env], Change]]:
+    """The fields that the functions among a merge's arguments look at, and what merges within one execution."""
+    parts = [_merge_part(compiler, arg) for arg in node.args[1:]]
+
+    def bind(env: Env) -> Change:
+        others = [part(env) for _, part in parts]
+
+        def change(document: Document) -> Value:
+            result: Value = document
+            for other in others:
+                try:
+                    result = merged(result, as_literal(other(result)))
+                except ReqlError as error:
+                    raise located(error, node) from None
+            return result
+
+        return change
+
+    return union_of(*[fields for fields, _ in parts]), bind
+
+
+def _merge_part(compiler: Compiler, arg: Argument) -> tuple[Fields, Callable[[Env], Callable[[Value], Any]]]:
+    if type(arg) is Term and arg.kind is FUNC:
+        compiled = compiler.function(arg, 1, body="any")
+        return compiled.fields[0], compiled.bind
+    inner = compiler.any(arg)
+
+    def bind(env: Env) -> Callable[[Value], Any]:
+        found = inner(env)
+        return lambda _: found
+
+    return frozenset(), bind
+
+
+def _merged_rows(compiler: Compiler, node: Term, need: Fields, keep: KeepMaker) -> Closure:
+    if not compiler.is_stream(node.args[0]):
+        return compiler.rows_of_any(node, keep)
+    fields, bind = _merger(compiler, node)
+    wanted = _wanted(need, keep)
+    source = compiler.rows(node.args[0], None if wanted is None else union_of(wanted, fields))
+    return _changed_rows(source, bind, keep, node)
+
+
+@merge.compiles
+def _(compiler: Compiler, node: Term) -> Closure:
+    _, bind = _merger(compiler, node)
+    return _polymorphic(compiler, node, bind, lambda: _merged_rows(compiler, node, None, None))
+
+
+merge.compiles_rows(_merged_rows)
+
+
+@literal.compiles
+def _(compiler: Compiler, node: Term) -> Closure:
+    if not node.args:
+        return lambda env: Literal(None, removes=True)
+    value = compiler.value(node.args[0])
+    return lambda env: Literal(value(env))
+
+
+def _streams(compiler: Compiler, node: Term) -> bool:
+    return compiler.is_stream(node.args[0])
+
+
+for _declaration in (pluck, without, has_fields, merge):
+    _declaration.streams(_streams)
+
+
+# Objects and arrays
+
+
+@term(94)
+def keys(document: dict[str, Value]) -> list[Value]:
+    """The names of an object's fields, in their order.
+
+    >>> r.expr({"b": 1, "a": 2}).keys().run(db)
+    ['a', 'b']
+    """
+    return sorted(document)
+
+
+@term(186)
+def values(document: dict[str, Value]) -> list[Value]:
+    """The values of an object's fields, in the order of their names.
+
+    >>> r.expr({"b": 1, "a": 2}).values().run(db)
+    [2, 1]
+    """
+    return [document[name] for name in sorted(document)]
+
+
+@term(143, name="object", on="r")
+def object_(*pairs: Value) -> dict[str, Value]:
+    """An object of names and values in turns, where names are not known when the query is written.
+
+    Raises ReqlQueryLogicError for a name that is given twice.
+
+    >>> r.object("a", 1, "b", 2).run(db)
+    {'a': 1, 'b': 2}
+    """
+    if len(pairs) % 2:
+        raise ReqlQueryLogicError(f"OBJECT expects an even number of arguments (but found {len(pairs)}).")
+    result: dict[str, Value] = {}
+    for name, value in zip(pairs[::2], pairs[1::2], strict=True):
+        if type(name) is not str:
+            raise type_error("STRING", name)
+        if name in result:
+            raise ReqlQueryLogicError(
+                f'Duplicate key "{name}" in object.  (got {shown(result[name])} and {shown(value)} as values)'
+            )
+        result[name] = value
+    return result
