@@ -44,6 +44,18 @@ def _is_variable(node: Argument, number: int) -> bool:
     return type(node) is Term and (node.kind is IMPLICIT_VAR or (node.kind is VAR and node.args[0] == number))
 
 
+def free_variables(argument: Argument, bound: frozenset[int] = frozenset()) -> set[int]:
+    """The numbers of the variables that a part of a query uses, and that belong to functions around it."""
+    if type(argument) is not Term:
+        return set()
+    if argument.kind is VAR:
+        return {argument.args[0]} - bound
+    if argument.kind is FUNC:
+        numbers, body = argument.args
+        return free_variables(body, bound | frozenset(numbers))
+    return {number for child in argument.children() for number in free_variables(child, bound)}
+
+
 def parameterize(root: Term) -> Term:
     """The query with each constant that is not structure replaced by its place among `root.constants`.
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from query.errors import ReqlServerCompileError
 from query.registry import BY_KIND
-from query.term import FUNC, Argument, Term, walk
+from query.term import Argument, Term, walk
 
 _SUBQUERIES: Final = frozenset({"table", "db"})
 
@@ -40,18 +40,6 @@ def unproven_part(argument: Argument, *, constant_now: bool) -> Term | None:
         if not (is_constant_now or is_named_uuid):
             return node
     return None
-
-
-def free_variables(argument: Argument, bound: frozenset[int] = frozenset()) -> bool:
-    """Whether a part of a query uses a variable of a function around it."""
-    if type(argument) is not Term:
-        return False
-    if argument.kind is FUNC:
-        numbers, body = argument.args
-        return free_variables(body, bound | frozenset(numbers))
-    if argument.kind.name == "var":
-        return argument.args[0] not in bound
-    return any(free_variables(child, bound) for child in argument.children())
 
 
 def check_writes(argument: Argument) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
+from query.analysis import free_variables
 from query.evaluate import Compiler, Env
 from query.term import (
     FUNC,
@@ -39,7 +40,7 @@ def stored_function(compiler: Compiler, node: Argument) -> Callable[[Env], Term]
     """
     whole = _joined(node)
     compiler.function(whole, 1)
-    outer = {number: compiler.value(Term(VAR, (number,))) for number in _free_variables(whole, frozenset())}
+    outer = {number: compiler.value(Term(VAR, (number,))) for number in free_variables(whole)}
 
     def function(env: Env) -> Term:
         values = {number: value(env) for number, value in outer.items()}
@@ -83,17 +84,6 @@ def _renamed(node: Argument, old: int, new: int) -> Argument:
     if node.kind is VAR:
         return Term(VAR, (new,)) if node.args[0] == old else node
     return node.replace_children(lambda child: _renamed(child, old, new))
-
-
-def _free_variables(node: Argument, bound: frozenset[int]) -> set[int]:
-    if type(node) is not Term:
-        return set()
-    if node.kind is VAR:
-        return {node.args[0]} - bound
-    if node.kind is FUNC:
-        numbers, body = node.args
-        return _free_variables(body, bound | frozenset(numbers))
-    return {number for child in node.children() for number in _free_variables(child, bound)}
 
 
 class _Closing:

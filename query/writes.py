@@ -1,4 +1,4 @@
-"""How documents are written: one by one for the user, batch by batch for the store; and the summary of it all.
+"""How documents are written: one by one for the user, batch by batch for the store; and what came of it.
 
 A `Writer` belongs to one write term. It is told what is to become of one document after the other, and writes them in
 batches in which no key occurs twice. What goes wrong with one document is counted in the `Summary`, and the others are
@@ -7,8 +7,6 @@ written, so that a write of one batch which raises has written nothing.
 
 **Memory.** A batch holds at most `BATCH_DOCUMENTS` documents and about `BATCH_BYTES` of text in them, reckoned from every
 seventh: as Python objects documents are some five times as large.
-
-The summary is RethinkDB's: six counts always; `first_error`, `generated_keys`, `changes` and `warnings` where they apply.
 """
 
 from __future__ import annotations
@@ -16,22 +14,26 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice, repeat
-from typing import Final, Literal, TypeAlias
+from typing import Final, TypeAlias
 
-from query.errors import ReqlDriverError, ReqlError, ReqlOpFailedError, ReqlQueryLogicError, ReqlRuntimeError
+from query.errors import (
+    ReqlDriverCompileError,
+    ReqlDriverError,
+    ReqlError,
+    ReqlOpFailedError,
+    ReqlQueryLogicError,
+    ReqlRuntimeError,
+)
 from query.json_text import pretty
 from query.runtime import Change, Document, Run, Table, runtime_type_name, type_error
-from query.values import Value, equal, group_marker
+from query.summary import ReturnChanges, Summary
+from query.term import Source
+from query.values import NotPlainError, Value, equal, from_python, group_marker
 
 BATCH_DOCUMENTS: Final = 20_000
 """Sorted batches of this size write index entries twice as fast as batches of 1,000; larger ones gain nothing."""
 
 BATCH_BYTES: Final = 32 * 1024 * 1024
-
-GENERATED_KEYS_LIMIT: Final = 100_000
-"""Keys that a summary lists; RethinkDB's number."""
-
-ReturnChanges: TypeAlias = Literal[False, True, "always"]
 
 ChangeOf: TypeAlias = Callable[[Document | None], Value]
 """What becomes of a document: another one, or None for nothing; where there is none, it is given None too."""
@@ -42,102 +44,6 @@ Resolve: TypeAlias = Callable[[Value, Document, Document], Value]
 _FIRST_CHUNK: Final = 16
 _LARGEST_CHUNK: Final = 512
 _SAMPLE_STEP: Final = 7
-
-
-class Summary:
-    """What became of the documents of one write."""
-
-    __slots__ = (
-        "_changes_left_out",
-        "_keys_left_out",
-        "_limit",
-        "changes",
-        "deleted",
-        "errors",
-        "first_error",
-        "generated_keys",
-        "inserted",
-        "replaced",
-        "return_changes",
-        "skipped",
-        "unchanged",
-    )
-
-    def __init__(self, return_changes: ReturnChanges, limit: int) -> None:
-        self.deleted = self.errors = self.inserted = self.replaced = self.skipped = self.unchanged = 0
-        self.first_error: str | None = None
-        self.generated_keys: list[Value] = []
-        self.changes: list[Value] = []
-        self.return_changes = return_changes
-        self._limit = limit
-        self._changes_left_out = self._keys_left_out = 0
-
-    def count(self, old: Document | None, new: Document | None, same: bool) -> None:
-        """Note what became of one document."""
-        if old is None:
-            if new is None:
-                self.skipped += 1
-            else:
-                self.inserted += 1
-        elif new is None:
-            self.deleted += 1
-        elif same:
-            self.unchanged += 1
-        else:
-            self.replaced += 1
-        if self.return_changes and (not same or self.return_changes == "always"):
-            self._add_change({"new_val": new, "old_val": old})
-
-    def fail(self, old: Document | None, message: str) -> None:
-        """Note that one document could not be written."""
-        self.errors += 1
-        if self.first_error is None:
-            self.first_error = message
-        if self.return_changes == "always":
-            self._add_change({"error": message, "new_val": old, "old_val": old})
-
-    def add_key(self, key: Value) -> None:
-        """Note a key that was made up."""
-        if len(self.generated_keys) < GENERATED_KEYS_LIMIT:
-            self.generated_keys.append(key)
-        else:
-            self._keys_left_out += 1
-
-    def result(self) -> Document:
-        """The summary as the query gives it."""
-        result: Document = {"changes": self.changes} if self.return_changes else {}
-        result |= {"deleted": self.deleted, "errors": self.errors}
-        if self.first_error is not None:
-            result["first_error"] = self.first_error
-        if self.generated_keys:
-            result["generated_keys"] = self.generated_keys
-        result |= {
-            "inserted": self.inserted,
-            "replaced": self.replaced,
-            "skipped": self.skipped,
-            "unchanged": self.unchanged,
-        }
-        warnings = self._warnings()
-        return {**result, "warnings": warnings} if warnings else result
-
-    def _add_change(self, change: Document) -> None:
-        if len(self.changes) < self._limit:
-            self.changes.append(change)
-        else:
-            self._changes_left_out += 1
-
-    def _warnings(self) -> list[str]:
-        found = []
-        if self._changes_left_out:
-            found.append(_truncation("changes", len(self.changes) + self._changes_left_out, self._limit))
-        if self._keys_left_out:
-            count = len(self.generated_keys) + self._keys_left_out
-            found.append(_truncation("generated keys", count, GENERATED_KEYS_LIMIT))
-        return found
-
-
-def _truncation(what: str, count: int, limit: int) -> str:
-    return f"Too many {what} ({count}), array truncated to {limit}."
 
 
 class Writer:
@@ -306,6 +212,22 @@ def _are_distinct(keys: list[Value]) -> bool:
     kinds = set(map(type, keys))
     markers = keys if kinds <= {str} or kinds <= {int, float} else list(map(group_marker, keys))
     return len(set(markers)) == len(keys)
+
+
+def documents_of(source: Source) -> Iterator[Value]:
+    """The documents of a user's iterable, each checked through."""
+    for number, document in enumerate(source.iterable):
+        try:
+            yield from_python(document)
+        except NotPlainError:
+            raise ReqlDriverCompileError(
+                f"Expected plain data from the iterable given to insert, but document {number} has a query or a function "
+                "in it; a list may have."
+            ) from None
+        except ReqlDriverCompileError as error:
+            raise ReqlDriverCompileError(
+                f"Document {number} of the iterable given to insert: {error.message}"
+            ) from None
 
 
 def batches(documents: Iterator[Value]) -> Iterator[list[Value]]:

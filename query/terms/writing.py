@@ -7,20 +7,22 @@ query reads the table which is written to: then it is collected before.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from query.determinism import free_variables, unproven_part
-from query.errors import ReqlDriverCompileError, ReqlError, ReqlQueryLogicError
+from query.analysis import free_variables
+from query.determinism import unproven_part
+from query.errors import ReqlError, ReqlQueryLogicError
 from query.evaluate import Closure, Compiler, Env, as_literal, as_value, located
 from query.json_text import pretty
 from query.merge import merge
 from query.registry import term
 from query.runtime import Document, Function, Row, Stream, Table, iterate, runtime_type_name, type_error
+from query.summary import ReturnChanges
 from query.tables import table_of
 from query.term import FUNC, Argument, Source, Term, walk
-from query.values import VALUE_TYPES, NotPlainError, Value, from_python, group_marker
-from query.writes import BATCH_DOCUMENTS, ChangeOf, Resolve, ReturnChanges, Writer, duplicate_key, not_an_object
+from query.values import VALUE_TYPES, Value, group_marker
+from query.writes import BATCH_DOCUMENTS, ChangeOf, Resolve, Writer, documents_of, duplicate_key, not_an_object
 
 
 @term(56, writes=True)
@@ -271,7 +273,7 @@ def _(compiler: Compiler, node: Term) -> Closure:
                 for start in range(0, len(found), BATCH_DOCUMENTS):
                     writer.insert_batch(found[start : start + BATCH_DOCUMENTS], resolve(env, table))
             elif type(found) is Source:
-                writer.insert(_documents_of(found), resolve(env, table))
+                writer.insert(documents_of(found), resolve(env, table))
             else:
                 rows = iterate(found)
                 writer.insert(iter(list(rows)) if reads(env, table) else rows, resolve(env, table))
@@ -280,22 +282,6 @@ def _(compiler: Compiler, node: Term) -> Closure:
         return writer.summary.result()
 
     return write
-
-
-def _documents_of(source: Source) -> Iterator[Value]:
-    """The documents of a user's iterable, each checked through."""
-    for number, document in enumerate(source.iterable):
-        try:
-            yield from_python(document)
-        except NotPlainError:
-            raise ReqlDriverCompileError(
-                f"Expected plain data from the iterable given to insert, but document {number} has a query or a function "
-                "in it; a list may have."
-            ) from None
-        except ReqlDriverCompileError as error:
-            raise ReqlDriverCompileError(
-                f"Document {number} of the iterable given to insert: {error.message}"
-            ) from None
 
 
 def _reads(compiler: Compiler, source: Argument) -> Callable[[Env, Table], bool]:

@@ -11,7 +11,8 @@ import pytest
 import docstore
 from query import r
 from query.errors import ReqlError, ReqlOpFailedError, ReqlQueryLogicError, ReqlUserError
-from query.writes import BATCH_BYTES, BATCH_DOCUMENTS, Summary, batches
+from query.summary import Summary
+from query.writes import BATCH_BYTES, BATCH_DOCUMENTS, batches
 
 
 @pytest.fixture
