@@ -26,6 +26,7 @@ from typing import Final, NamedTuple
 
 from docstore import faults
 from docstore.catalog import Catalog, IndexDefinition, TableDefinition
+from docstore.collector import paused_collector
 from docstore.indexes import make_index
 from docstore.indexes.base import StoredIndex, decoder
 from docstore.keys import prefix_successor
@@ -78,7 +79,8 @@ def step(transaction: Transaction, job: Job, hurry: Hurry) -> None:
     table = transaction.catalog.table_with_id(job.table_id)
     index = None if table is None else table.index_in(job.space)
     if table is not None and index is not None and index.state == "building":
-        _build(transaction, table, make_index(table, index), Clock(hurry))
+        with paused_collector():
+            _build(transaction, table, make_index(table, index), Clock(hurry))
 
 
 def start_index(transaction: Transaction, table: TableDefinition, name: str) -> None:

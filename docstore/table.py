@@ -15,9 +15,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from operator import itemgetter
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from docstore.catalog import IndexDefinition, TableDefinition
+from docstore.collector import paused_collector
 from docstore.documents import decode_document, encode_document
 from docstore.indexes import make_index
 from docstore.indexes.base import LARGEST_BATCH, StoredIndex, Update
@@ -29,6 +30,9 @@ from docstore.transaction import Transaction
 from query.errors import ReqlError, ReqlOpFailedError, ReqlQueryLogicError
 from query.runtime import Change, Document, Fields, Index, Keep, Run
 from query.values import Value
+
+LARGE_WRITE: Final = 1_000
+"""Changes from which on a write pauses Python's garbage collector."""
 
 TableCommand: TypeAlias = Callable[..., Value]
 """`(run, transaction, definition, *arguments, **options)`."""
@@ -126,7 +130,12 @@ class StoredTable:
 
     def write(self, run: Run, changes: Sequence[Change]) -> list[str | None]:
         """See `query.runtime.Table`."""
-        transaction: Transaction = run.transaction
+        if len(changes) < LARGE_WRITE:
+            return self._write(run.transaction, changes)
+        with paused_collector():
+            return self._write(run.transaction, changes)
+
+    def _write(self, transaction: Transaction, changes: Sequence[Change]) -> list[str | None]:
         writer = transaction.writer
         errors: list[str | None] = [None] * len(changes)
         updates, rows = self._encoded(changes, errors)
