@@ -29,7 +29,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from query.analysis import parameterize
 from query.determinism import check_writes
-from query.errors import ReqlError
+from query.errors import ReqlDriverCompileError, ReqlError
 from query.evaluate import Closure, Compiler
 from query.locate import explain_error
 from query.registry import TERMS
@@ -131,6 +131,8 @@ def make_plan(root: Term, run: Run | None = None, *, compiler: Compiler | None =
     except ReqlError as error:
         explain_error(error, root, parameterized)
         raise
+    except RecursionError:
+        raise ReqlDriverCompileError("Nesting depth limit exceeded: the query has too many levels.") from None
     return Plan(parameterized, term, closure, compiler.next_slot - first, planning)
 
 

@@ -258,7 +258,7 @@ def _is_infix(node: Term) -> bool:
 
 
 def _is_slice(node: Term) -> bool:
-    if len(node.args) != 3 or any(type(arg) is Term and arg.kind is FUNC for arg in node.args[1:]):
+    if len(node.args) != 3 or any(arg is None or (type(arg) is Term and arg.kind is FUNC) for arg in node.args[1:]):
         return False
     return not node.options or (
         node.options == {"right_bound": "closed"} and type(node.args[2]) is int and node.args[2] == -1
@@ -270,7 +270,10 @@ def _is_chained(node: Term, declaration: Declaration) -> bool:
         return declaration.on == "chain"
     if not node.args or declaration.name in _ON_R:
         return False
-    return type(node.args[0]) is Term and node.args[0].kind not in (FUNC, MAKE_ARRAY, MAKE_OBJ)
+    first = node.args[0]
+    if type(first) is Term:
+        return first.kind is not FUNC
+    return bool(declaration.arguments)  # `r.table('posts')`, but `r.expr([1]).map(...)`
 
 
 def _takes_function(declaration: Declaration | None, place: int | str) -> bool:

@@ -96,7 +96,7 @@ class Term:
         self.options = options
         key: list[Any] = [kind]
         constants: list[Value] = []
-        depth = 0
+        depth = -1 if kind is PARAMETER else 0  # it stands for a constant, which is no level
         uses_row = kind is IMPLICIT_VAR
         structural = kind.structural
         for arg in args:
