@@ -201,7 +201,7 @@ def index_create(
 
     A document for which the function fails, or gives null or an object, is not in the index.
 
-    >>> r.table("posts").index_create("author").run(db)
+    >>> r.table("posts").index_create("title").run(db)
     {'created': 1}
     """
 
