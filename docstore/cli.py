@@ -36,7 +36,7 @@ errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; gives its exit code."""
-    options = _parser().parse_args(arguments)
+    options = command_parser().parse_args(arguments)
     try:
         command: Callable[[argparse.Namespace], int] = options.command
         return command(options)
@@ -58,7 +58,8 @@ def _tell(error: str) -> None:
     errors.print(f"[red]error:[/red] {escape(line if len(line) <= 500 else f'{line[:497]}...')}")
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_parser() -> argparse.ArgumentParser:
+    """The commands and their options."""
     parser = argparse.ArgumentParser(
         prog="docstore", description="An embedded document database, queried in ReQL: its tools."
     )

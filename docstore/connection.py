@@ -73,8 +73,8 @@ def connect(
     - `durability`: `"hard"` or `"soft"`, for writes that do not say.
 
     >>> with connect() as db:
-    ...     r.expr("hello").upcase().run(db)
-    'HELLO'
+    ...     (r.expr(1) + 1).run(db)
+    2
     """
     options = checked_options({"db": db, "on_error": on_error, "durability": durability})
     store = open_store(
