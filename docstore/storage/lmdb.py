@@ -1,7 +1,7 @@
 """The default engine: one LMDB file, for any number of threads and processes of one machine.
 
 The parts: `place.py` says whether a path can be a store, `registry.py` opens each file once per process, `lock.py` is the
-write lock, `mapsize.py` lets the map grow, `lmdb_transaction.py` and `lmdb_scan.py` read and write. The bytes of the file
+write lock, `mapsize.py` lets the map grow, `lmdb_scan.py`, `lmdb_read.py` and `lmdb_write.py` do the work. The bytes of the file
 are described in `registry.py`.
 
 An `LmdbEngine` is one holder of a store, may be used by any thread, and needs no lock of its own.
@@ -14,7 +14,8 @@ from threading import get_ident
 
 from docstore.errors import ClosedError, ForkedError, ReadOnlyError, TransactionError
 from docstore.limits import BUSY_TIMEOUT_SECONDS
-from docstore.storage.lmdb_transaction import LmdbRead, LmdbWrite
+from docstore.storage.lmdb_read import LmdbRead
+from docstore.storage.lmdb_write import LmdbWrite
 from docstore.storage.registry import SharedStore, acquire_store
 
 __all__ = ["LmdbEngine", "open_lmdb"]
@@ -79,7 +80,7 @@ class LmdbEngine:
         """See `Engine.sync`."""
         if self._closed or self._store.forked:
             raise self._unusable()
-        if self._store.writable:
+        if self._store.lock is not None:
             self._store.environment.sync(True)
 
     def size_bytes(self) -> int:
@@ -121,8 +122,9 @@ def open_lmdb(
     store = acquire_store(
         where,
         create=create and not read_only,
+        read_only=read_only,
         map_bytes=initial_map_bytes,
         sync=sync,
-        patience_seconds=busy_timeout,
+        busy_timeout=busy_timeout,
     )
     return LmdbEngine(store, where, read_only=read_only, busy_timeout=busy_timeout)

@@ -1,4 +1,4 @@
-"""Scans over LMDB cursors, for `lmdb_transaction.py`.
+"""Scans over LMDB cursors, for `lmdb_read.py` and `lmdb_write.py`.
 
 Raw keys are space (4 bytes, big endian) and key. A cursor is placed first and iterated then; py-lmdb would start an
 unplaced one at the file's first key, so one that finds no place ends the scan. A generator of the plainest kind is the
@@ -15,6 +15,8 @@ import lmdb
 from docstore.storage.engine import MAX_KEY_BYTES, MAX_SPACE
 
 Cursor: TypeAlias = "lmdb.Cursor[bytes]"
+Entry: TypeAlias = tuple[bytes, bytes]
+
 PREFIX_BYTES: Final = 4
 
 
@@ -46,7 +48,7 @@ class Bounds:
             self._high = prefixes[space + 1] if space < MAX_SPACE else _BEHIND_ALL
         self._reverse = reverse
 
-    def place(self, cursor: Cursor, after: tuple[bytes, bytes] | None) -> bool:
+    def place(self, cursor: Cursor, after: Entry | None) -> bool:
         """Put the cursor on the first entry that may be in the scan; False where there is none."""
         if self._reverse:
             if after is not None and (raw := self._prefix + after[0]) < self._high:
@@ -56,7 +58,7 @@ class Bounds:
             return place_after(cursor, raw, after[1])
         return cursor.set_range(self._low)
 
-    def iterate(self, cursor: Cursor) -> Iterator[tuple[bytes, bytes]]:
+    def iterate(self, cursor: Cursor) -> Iterator[Entry]:
         """From where the cursor is to the other bound."""
         if self._reverse:
             return iterate_backward(cursor, self._low)
@@ -86,7 +88,7 @@ def place_before(cursor: Cursor, key: bytes, member: bytes) -> bool:
     return place_backward(cursor, key)
 
 
-def iterate_forward(cursor: Cursor, high: bytes) -> Iterator[tuple[bytes, bytes]]:
+def iterate_forward(cursor: Cursor, high: bytes) -> Iterator[Entry]:
     """From where the cursor is up to, not including, a raw key."""
     for key, value in cursor.iternext():
         if key >= high:
@@ -94,7 +96,7 @@ def iterate_forward(cursor: Cursor, high: bytes) -> Iterator[tuple[bytes, bytes]
         yield key[PREFIX_BYTES:], value
 
 
-def iterate_backward(cursor: Cursor, low: bytes) -> Iterator[tuple[bytes, bytes]]:
+def iterate_backward(cursor: Cursor, low: bytes) -> Iterator[Entry]:
     """From where the cursor is down to a raw key, which is included."""
     for key, value in cursor.iterprev():
         if key < low:

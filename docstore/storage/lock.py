@@ -189,4 +189,4 @@ class WriteLock:
             self._processes.close()
 
     def _busy(self, who: str, seconds: float) -> str:
-        return f"Waited {seconds:g} s to write to {self._path}, while {who} held its write lock."
+        return f"Waited {seconds:.3g} s to write to {self._path}, while {who} held its write lock."

@@ -1,19 +1,21 @@
 """Changing the size of a store's memory map, which must never happen under a transaction.
 
 `set_mapsize` unmaps the file: py-lmdb ends every open transaction of the process for it, and a thread that is just
-reading one would read memory that is gone. So all transactions of a store are counted here, and `MapGate.remap` lets no
+reading one would read memory that is gone. So all transactions of a store are counted here, and `MapGate.alone` lets no
 new one begin, waits until the last has ended, and only then changes the size. A thread that already has one open is let
 through, for it could not end the first if it had to wait with the second. With a map of 1 TiB from the start all this is
 rare enough that those who wait simply look again every half millisecond.
 
-How a transaction enters (`enter`, or the same two steps spelled out where speed matters): it is counted first, and looks
-at `remapping` second; the remapper sets `remapping` first and counts second. So one of them sees the other.
+How a transaction enters: it is counted first, and looks
+at `remapping` second; the other side sets `remapping` first and counts second. So one of them sees the other.
 """
 
 from __future__ import annotations
 
 import mmap
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from threading import Lock, get_ident
 from typing import Any, Final, Protocol
 from weakref import ref
@@ -35,10 +37,11 @@ class Guest(Protocol):
 class MapGate:
     """Counts the transactions of one store in this process, and keeps them and changes of the map apart."""
 
-    def __init__(self, environment: lmdb.Environment, path: str, patience_seconds: float) -> None:
+    environment: lmdb.Environment
+
+    def __init__(self, path: str, patience_seconds: float) -> None:
         self.guests: dict[int, ref[Any]] = {}
         self.remapping = False
-        self._environment = environment
         self._path = path
         self._patience_seconds = patience_seconds
         self._mutex = Lock()
@@ -81,10 +84,16 @@ class MapGate:
             self._remap(0)
 
     def _remap(self, size_bytes: int) -> None:
+        with self.alone():
+            self.environment.set_mapsize(size_bytes)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """A block during which no transaction is open."""
         self.remapping = True
         try:
             self._wait_until_empty()
-            self._environment.set_mapsize(size_bytes)
+            yield
         finally:
             self.remapping = False
 
@@ -94,12 +103,12 @@ class MapGate:
         while open_guests := self._open_guests():
             if any(guest.thread == me for guest in open_guests):
                 raise StoreFullError(
-                    f"The memory map of {self._path} must grow, which it cannot while this thread has a transaction or "
+                    f"The memory map of {self._path} must change, which it cannot while this thread has a transaction or "
                     "snapshot open. End it, and try again."
                 )
             if time.monotonic() > deadline:
                 raise StoreFullError(
-                    f"The memory map of {self._path} must grow, and waited {self._patience_seconds:g} s for "
+                    f"The memory map of {self._path} must change, and waited {self._patience_seconds:g} s for "
                     f"{len(open_guests)} open transactions or snapshots of other threads to end."
                 )
             del open_guests
@@ -112,7 +121,7 @@ class MapGate:
         return any(other is not guest and other.thread == guest.thread for other in self._open_guests())
 
     def _size_bytes(self) -> int:
-        return int(self._environment.info()["map_size"])
+        return int(self.environment.info()["map_size"])
 
 
 def _has_address_space(size_bytes: int) -> bool:

@@ -309,7 +309,7 @@ class MemoryEngine:
         transaction = None
         try:
             if not self._lock.acquire(seconds):
-                raise BusyError(f"Waited {seconds:g} s to write, while another thread held the store's write lock.")
+                raise BusyError(f"Waited {seconds:.3g} s to write, while another thread held the store's write lock.")
             transaction = MemoryWrite(self, self._last + 1)
             self._writer_id = transaction.id
         finally:

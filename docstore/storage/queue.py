@@ -137,7 +137,7 @@ class WriteQueue:
             if job.state is _State.QUEUED:
                 self._queued.remove(job)
                 job.state = _State.DONE
-                raise BusyError(f"Waited {seconds:g} s to write, while other threads or another process wrote.")
+                raise BusyError(f"Waited {seconds:.3g} s to write, while other threads or another process wrote.")
         job.turn.acquire()
 
     def _leave(self, job: _Job[Any]) -> None:

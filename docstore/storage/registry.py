@@ -42,45 +42,56 @@ _kept_after_fork: list[Any] = []
 class SharedStore:
     """One environment, its databases and locks, and who holds it."""
 
-    def __init__(self, path: str, map_bytes: int, *, create: bool, sync: bool, patience_seconds: float) -> None:
+    def __init__(self, path: str, map_bytes: int | None, *, writable: bool, sync: bool, busy_timeout: float) -> None:
         self.path = path
-        self.writable = not os.path.exists(path) or os.access(path, os.W_OK)  # noqa: PTH110
-        self.environment = _open_environment(path, map_bytes, readonly=not self.writable, sync=sync)
-        try:
-            self.environment.reader_check()
-            self.catalog, self.maps, self.multimaps = self._open_databases(create)
-            self.gate = MapGate(self.environment, path, patience_seconds)
-            self.lock = WriteLock(path) if self.writable else None
-        except BaseException:
-            self.environment.close()
-            raise
         self.holders = 0
         self.forked = False
+        self._map_bytes = map_bytes or MAP_BYTES
+        self._sync = sync
+        self._busy_timeout = busy_timeout
+        self.gate = MapGate(path, busy_timeout)
+        self._open(writable)
         found = os.stat(path)  # noqa: PTH116 - nothing else here is a Path
         self.key = (found.st_dev, found.st_ino)
 
-    def _open_databases(self, create: bool) -> list[lmdb._Database]:
-        open_db = self.environment.open_db
-        with self.environment.begin() as reader:
-            if reader.stat()["entries"]:
-                try:
-                    return [open_db(name, reader, dupsort=name == b"multimaps", create=False) for name in _NAMES]
-                except (lmdb.NotFoundError, lmdb.IncompatibleError):
-                    pass
-                raise NotAStoreError(f"{self.path} is no store: it is an LMDB file of another program.")
-        if not self.writable or not create:
-            raise NotAStoreError(f"{self.path} is no store: it is an LMDB file without any content.")
-        with self.environment.begin(write=True) as writer:
-            return [open_db(name, writer, dupsort=name == b"multimaps") for name in _NAMES]
+    def _open(self, writable: bool) -> None:
+        self.environment = _open_environment(self.path, self._map_bytes, readonly=not writable, sync=self._sync)
+        self.lock: WriteLock | None = None
+        try:
+            self.environment.reader_check()
+            self._check_names(writable)
+            if writable:
+                self.lock = WriteLock(self.path)
+            self.catalog, self.maps, self.multimaps = self._open_databases(self.lock)
+        except BaseException:
+            self._close()
+            raise
+        self.gate.environment = self.environment
 
-    def dispose_if_unused(self) -> None:
-        """Close the environment when nobody holds the store and no transaction is open."""
-        with _mutex:
-            if self.holders == 0 and not self.gate.guests and _stores.get(self.key) is self:
-                del _stores[self.key]
-                self.environment.close()
-                if self.lock is not None:
-                    self.lock.close()
+    def _check_names(self, writable: bool) -> None:
+        with self.environment.begin() as reader:
+            names = set(reader.cursor().iternext(values=False))
+        if not names.issuperset(_NAMES) and (names or not writable):
+            whose = "of another program" if names else "without any content"
+            raise NotAStoreError(f"{self.path} is no store: it is an LMDB file {whose}.")
+
+    def _open_databases(self, lock: WriteLock | None) -> list[lmdb._Database]:
+        open_db = self.environment.open_db
+        if lock is None:
+            # py-lmdb keeps the handles of a read-only environment when it may begin the transaction itself.
+            return [open_db(name, dupsort=name == b"multimaps", create=False) for name in _NAMES]
+        lock.acquire(self._busy_timeout)
+        try:
+            with self.environment.begin(write=True) as writer:
+                return [open_db(name, writer, dupsort=name == b"multimaps") for name in _NAMES]
+        finally:
+            lock.release()
+
+    def make_writable(self) -> None:
+        """Open the environment anew, for writing, when no transaction is open."""
+        with self.gate.alone():
+            self._close()
+            self._open(writable=True)
 
     def release(self) -> None:
         """One holder less."""
@@ -88,19 +99,32 @@ class SharedStore:
             self.holders -= 1
             self.dispose_if_unused()
 
+    def dispose_if_unused(self) -> None:
+        """Close the environment when nobody holds the store and no transaction is open."""
+        with _mutex:
+            if self.holders == 0 and not self.gate.guests and _stores.get(self.key) is self:
+                del _stores[self.key]
+                self._close()
+
+    def _close(self) -> None:
+        self.environment.close()
+        if self.lock is not None:
+            self.lock.close()
+
 
 def acquire_store(
-    path: str, *, create: bool, map_bytes: int | None, sync: bool, patience_seconds: float
+    path: str, *, create: bool, read_only: bool, map_bytes: int | None, sync: bool, busy_timeout: float
 ) -> SharedStore:
     """The store of a path, opened or shared; `release` it."""
     with _mutex:
         check_place(path, create=create)
         store = _known(path)
+        writable = not read_only and (not os.path.exists(path) or os.access(path, os.W_OK))  # noqa: PTH110
         if store is None:
-            store = SharedStore(
-                path, map_bytes or MAP_BYTES, create=create, sync=sync, patience_seconds=patience_seconds
-            )
+            store = SharedStore(path, map_bytes, writable=writable, sync=sync, busy_timeout=busy_timeout)
             _stores[store.key] = store
+        elif writable and store.lock is None:
+            store.make_writable()
         store.holders += 1
         return store
 
