@@ -30,6 +30,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from typing import Any, Final, TypeAlias, final
 
+from query.collection import BULK, paused_collection
 from query.errors import ReqlDriverCompileError, ReqlQueryLogicError
 
 Value: TypeAlias = Any
@@ -319,6 +320,9 @@ def from_python(data: object) -> Value:
     {'a': [1, 2]}
     """
     try:
+        if type(data) is list and len(data) >= BULK:
+            with paused_collection():
+                return _copy(data, 0)
         return _copy(data, 0)
     except ReqlDriverCompileError:
         _find_fault(data, "", 0)

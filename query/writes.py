@@ -13,9 +13,11 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from itertools import islice, repeat
 from typing import Final, TypeAlias
 
+from query.collection import BULK, paused_collection
 from query.errors import (
     ReqlDriverCompileError,
     ReqlDriverError,
@@ -140,7 +142,8 @@ class Writer:
     def insert(self, documents: Iterator[Value], resolve: Resolve) -> None:
         """Insert documents; where there is one with the key already, what `resolve` gives is put in its place."""
         for batch in batches(documents):
-            self.insert_batch(batch, resolve)
+            with paused_collection() if len(batch) >= BULK else nullcontext():
+                self.insert_batch(batch, resolve)
 
     def insert_batch(self, batch: list[Value], resolve: Resolve) -> None:
         """Insert a list of documents, which is this writer's own, in one batch where no key occurs twice."""
