@@ -207,14 +207,9 @@ class Connection:
                 yield self
             return
         self._check_writable()
-        transaction = self._store.begin_write(self._busy_timeout if timeout is None else timeout)
-        with self._joined(transaction, writable=True):
-            try:
-                yield self
-            except BaseException:
-                transaction.abort()
-                raise
-            transaction.commit()
+        seconds = self._busy_timeout if timeout is None else timeout
+        with self._store.begin_write(seconds) as transaction, self._joined(transaction, writable=True):
+            yield self
 
     @contextmanager
     def snapshot(self) -> Generator[Connection]:

@@ -76,10 +76,13 @@ class Cursor:
                         return
                 self._exhausted = True
         except ReqlError as error:
-            if not rows:
-                self._exhausted = True
-                raise
             self._error, self._exhausted = error, True
+            if not rows:
+                raise
+        except BaseException:
+            # A stream that was broken off looks as if it had ended, and must not be taken for that.
+            self._error, self._exhausted = ClosedError("The cursor was interrupted; run its query again."), True
+            raise
 
     def next(self, wait: bool | float = True) -> Any:
         """The next row; ReqlCursorEmpty, which is also a StopIteration, after the last one.
@@ -94,8 +97,7 @@ class Cursor:
             if self._closed:
                 raise ClosedError("The cursor is closed.")
             if self._error is not None:
-                error, self._error = self._error, None
-                raise error
+                raise self._error
             if not self._exhausted:
                 self.fill()
             if not rows:
