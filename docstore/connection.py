@@ -25,8 +25,6 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self, TypeAlias
 
-from query.locate import explain_error
-
 from docstore.cursor import Cursor
 from docstore.errors import ClosedError, ReadOnlyError, TransactionClosedError, TransactionError
 from docstore.options import checked_options
@@ -36,6 +34,7 @@ from docstore.transaction import Transaction
 from query.builder import set_repl
 from query.errors import ReqlError
 from query.explain import Explanation, explain
+from query.locate import explain_error
 from query.planner import Plan, make_plan
 from query.printer import print_query
 from query.registry import BY_KIND
