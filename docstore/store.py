@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Final, TypeVar, cast
 
+from docstore import faults
 from docstore.administration import STORE_COMMANDS, TABLE_COMMANDS
 from docstore.build import jobs
 from docstore.catalog import DEFAULT_DATABASE, Catalog, TableDefinition, new_catalog
@@ -106,9 +107,11 @@ class OpenStore:
             made[:] = [transaction]
             result = work(transaction)
             transaction.flush()
+            faults.reach("before_commit")
             return result
 
         result = self._queue.run(run, timeout_seconds)
+        faults.reach("after_commit")
         self.committed(made[0])
         return result
 
