@@ -60,6 +60,9 @@ _EXACT: Final = frozenset({str, bool, bytes, float})
 _SKIPPED: Final = 16
 """Entries of one key that are stepped over before a new search for the next key is cheaper."""
 
+_REMEMBERED: Final = 10_000
+"""Strings whose keys are remembered while a batch of documents is indexed."""
+
 
 class OrderedIndex:
     """One ordered index of a table."""
@@ -82,12 +85,14 @@ class OrderedIndex:
     def keys_of(self) -> KeysOf:
         """What gives the keys of a document's entries, for one use in one thread."""
         value_of = self._function.bind()
+        texts = _TextKeys()
         if self.multi:
-            return _several_keys(value_of)
+            return _several_keys(value_of, texts)
 
         def keys_of(document: Document) -> tuple[bytes, ...]:
             try:
-                key = index_key(value_of(document))
+                value = value_of(document)
+                key = texts[value] if type(value) is str else index_key(value)
             except ReqlError:
                 return ()
             return () if key is None else (key,)
@@ -280,14 +285,24 @@ class OrderedIndex:
         return forms[form]
 
 
-def _several_keys(value_of: ValueOf) -> KeysOf:
+class _TextKeys(dict[str, bytes]):
+    """The keys of strings: the same few stand in many documents, and making a key costs ten times as much as this."""
+
+    def __missing__(self, text: str) -> bytes:
+        if len(self) >= _REMEMBERED:
+            self.clear()
+        key = self[text] = cast(bytes, index_key(text))
+        return key
+
+
+def _several_keys(value_of: ValueOf, texts: _TextKeys) -> KeysOf:
     def keys_of(document: Document) -> Collection[bytes]:
         try:
             value = value_of(document)
             if type(value) is not list:
                 key = index_key(value)
                 return () if key is None else (key,)
-            keys = {index_key(item) for item in value}
+            keys = {texts[item] if type(item) is str else index_key(item) for item in value}
         except ReqlError:
             return ()
         keys.discard(None)

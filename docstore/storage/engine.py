@@ -21,6 +21,7 @@ Rules for all engines:
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from operator import itemgetter
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -36,6 +37,14 @@ def check_member(member: bytes) -> None:
     """ValueError where a member has a length that no engine keeps."""
     if not 0 < len(member) <= MAX_MEMBER_BYTES:
         raise ValueError(f"A member has 1 to {MAX_MEMBER_BYTES} bytes, and this one has {len(member)}.")
+
+
+def check_members(entries: Sequence[tuple[bytes, bytes]]) -> None:
+    """ValueError where one of many members has a length that no engine keeps."""
+    lengths = set(map(len, map(itemgetter(1), entries)))
+    if lengths and not 0 < min(lengths) <= max(lengths) <= MAX_MEMBER_BYTES:
+        for _, member in entries:
+            check_member(member)
 
 
 class GrowNeeded(StoreFullError):  # noqa: N818 - a request, and an error only for those who cannot run again

@@ -24,7 +24,7 @@ from weakref import ref
 import lmdb
 
 from docstore.errors import TransactionError
-from docstore.storage.engine import GrowNeeded, check_member
+from docstore.storage.engine import GrowNeeded, check_member, check_members
 from docstore.storage.lmdb_read import LmdbRead
 from docstore.storage.lmdb_scan import Bounds, Cursor, Entry, prefixes
 from docstore.storage.registry import SharedStore
@@ -108,8 +108,7 @@ class LmdbWrite(LmdbRead):
 
     def add_many(self, space: int, entries: Sequence[tuple[bytes, bytes]]) -> int:
         """See `WriteTransaction.add_many`."""
-        for _, member in entries:
-            check_member(member)
+        check_members(entries)
         self.write_count += 1
         prefix = prefixes[space]
         raw = [(prefix + key, member) for key, member in entries]
@@ -182,7 +181,7 @@ class LmdbWrite(LmdbRead):
         if not self.closed and self.thread != get_ident():
             _lost.append(self._txn)
         else:
-            super().__del__()
+            self.abort()
 
     # Parts
 
@@ -195,7 +194,10 @@ class LmdbWrite(LmdbRead):
             parent.write_count, parent._nested = self.write_count, None
         elif not self.committed and self.write_count:
             self.committed = store.environment.info()["last_txnid"] >= self._number
-        self._leave()
+        self.closed = True
+        del store.gate.guests[id(self)]
+        if not store.holders:
+            store.dispose_if_unused()
         if parent is None and store.lock is not None:
             store.lock.release()
 
