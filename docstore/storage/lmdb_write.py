@@ -190,16 +190,18 @@ class LmdbWrite(LmdbRead):
         if self.closed:
             return
         parent, store = self._parent, self._store
-        if parent is not None:
-            parent.write_count, parent._nested = self.write_count, None
-        elif not self.committed and self.write_count:
-            self.committed = store.environment.info()["last_txnid"] >= self._number
-        self.closed = True
-        del store.gate.guests[id(self)]
+        try:
+            if parent is not None:
+                parent.write_count, parent._nested = self.write_count, None
+            elif self.write_count and not self.committed:
+                self.committed = store.environment.info()["last_txnid"] >= self._number
+            del store.gate.guests[id(self)]
+        finally:
+            self.closed = True
+            if parent is None and store.lock is not None:
+                store.lock.release()
         if not store.holders:
             store.dispose_if_unused()
-        if parent is None and store.lock is not None:
-            store.lock.release()
 
     def _has_open_savepoint(self) -> bool:
         return self._nested is not None and not self._nested.closed

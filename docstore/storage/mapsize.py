@@ -22,6 +22,7 @@ from weakref import ref
 
 import lmdb
 
+from docstore import faults
 from docstore.errors import StoreFullError
 from docstore.limits import MAX_MAP_BYTES
 
@@ -85,7 +86,9 @@ class MapGate:
 
     def _remap(self, size_bytes: int) -> None:
         with self.alone():
+            faults.reach("before_map_growth")
             self.environment.set_mapsize(size_bytes)
+            faults.reach("after_map_growth")
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -113,6 +116,10 @@ class MapGate:
                 )
             del open_guests
             time.sleep(_LOOK_AGAIN_SECONDS)
+
+    def has_guests(self) -> bool:
+        """Whether a transaction is open."""
+        return bool(self.guests) and bool(self._open_guests())
 
     def _open_guests(self) -> list[Guest]:
         return [guest for known in list(self.guests.values()) if (guest := known()) is not None]

@@ -102,7 +102,7 @@ class SharedStore:
     def dispose_if_unused(self) -> None:
         """Close the environment when nobody holds the store and no transaction is open."""
         with _mutex:
-            if self.holders == 0 and not self.gate.guests and _stores.get(self.key) is self:
+            if self.holders == 0 and not self.gate.has_guests() and _stores.get(self.key) is self:
                 del _stores[self.key]
                 self._close()
 
