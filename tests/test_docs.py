@@ -30,7 +30,7 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 
-POSTS = [
+POSTS: list[dict[str, Any]] = [
     {"id": 1, "title": "Hello", "author": "ann"},
     {"id": 2, "title": "Indexes", "author": "bob"},
     {"id": 3, "title": "Cursors", "author": "cid"},

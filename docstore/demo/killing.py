@@ -11,9 +11,11 @@ from typing import Final
 
 from docstore.demo.queries import archive
 from docstore.demo.stage import Stage
-from docstore.demo.victim import LINES
 from docstore.progress import wait_with_bars
 from query import r
+
+LINES: Final = 50
+"""Documents of one transaction."""
 
 TRANSACTIONS: Final = 40
 """Transactions that the victim may finish."""
@@ -40,7 +42,7 @@ def kill_while_writing(stage: Stage) -> None:
             acknowledged = int(value)
         return event == "writing" and int(value) > TRANSACTIONS
 
-    killed = _run_and_kill(stage, "write", enough)
+    killed = _run_and_kill(stage, enough, "write", str(LINES))
     stage.claim(killed, f"killed inside transaction {acknowledged + 1}; {acknowledged} had been acknowledged")
     seconds = stage.reopen()
     db = stage.db
@@ -67,7 +69,7 @@ def kill_while_building(stage: Stage) -> None:
             seen.append(float(value))
             return float(value) > 0
 
-        killed = _run_and_kill(stage, "build", under_way)
+        killed = _run_and_kill(stage, under_way, "build")
         seconds = stage.reopen()
         status = archive.index_status("depends").nth(0).run(stage.db)
         progress = max(seen, default=0.0)
@@ -87,9 +89,9 @@ def kill_while_building(stage: Stage) -> None:
     stage.check()
 
 
-def _run_and_kill(stage: Stage, task: str, moment: Callable[[str, str], bool]) -> bool:
+def _run_and_kill(stage: Stage, moment: Callable[[str, str], bool], *task: str) -> bool:
     """Run the victim, call `moment` for each line that it prints, and kill it when that is true; whether it was."""
-    command = [sys.executable, "-m", "docstore.demo.victim", str(stage.path), task]
+    command = [sys.executable, "-m", "docstore.demo.victim", str(stage.path), *task]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as victim:
         assert victim.stdout is not None
         for line in victim.stdout:

@@ -57,7 +57,9 @@ class Stage:
 
     def code(self, source: str) -> None:
         """Show some Python."""
-        self.console.print(Syntax(source, "python", theme="ansi_dark", background_color="default", padding=(0, 2)))
+        self.console.print(
+            Syntax(source, "python", theme="ansi_dark", background_color="default", padding=(0, 2), word_wrap=True)
+        )
 
     def note(self, text: str) -> None:
         """Say what was seen."""

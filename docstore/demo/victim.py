@@ -1,4 +1,4 @@
-"""The process that the demonstration kills: `python -m docstore.demo.victim STORE write|build`.
+"""The process that the demonstration kills: `python -m docstore.demo.victim STORE write LINES` or `... STORE build`.
 
 It tells on standard output what it does, a line each: `writing N` inside the Nth transaction, `done N` after its commit;
 `progress X` of the index that is being built.
@@ -13,21 +13,18 @@ import docstore
 from docstore.connection import Connection
 from query import r
 
-LINES = 50
-"""Documents of one transaction."""
 
-
-def write(db: Connection) -> None:
-    """Transactions over two tables, one after the other, for ever: `LINES` documents, and how many there are then."""
+def write(db: Connection, lines: int) -> None:
+    """Transactions over two tables, one after the other, for ever: so many documents, and how many there are then."""
     number = 0
     while True:
         number += 1
         with db.transaction():
             r.table("lines").insert({"id": [number, 0]}).run(db)
             print(f"writing {number}", flush=True)
-            for line in range(1, LINES):
+            for line in range(1, lines):
                 r.table("lines").insert({"id": [number, line]}).run(db)
-            r.table("totals").insert({"id": "lines", "count": number * LINES}, conflict="replace").run(db)
+            r.table("totals").insert({"id": "lines", "count": number * lines}, conflict="replace").run(db)
         print(f"done {number}", flush=True)
 
 
@@ -45,4 +42,7 @@ def build(db: Connection) -> None:
 
 if __name__ == "__main__":
     with docstore.connect(sys.argv[1], create=False) as connection:
-        {"write": write, "build": build}[sys.argv[2]](connection)
+        if sys.argv[2] == "write":
+            write(connection, int(sys.argv[3]))
+        else:
+            build(connection)
