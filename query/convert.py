@@ -87,7 +87,7 @@ def _mixed(data: Any, depth: int, chain: type[Chain]) -> Argument:
     """Data with queries or functions somewhere inside."""
     if isinstance(data, Chain):
         return data.term
-    if depth > MAX_NESTING:
+    if depth >= MAX_NESTING and isinstance(data, Mapping | list | tuple):
         raise ReqlDriverCompileError(f"Nesting depth limit exceeded: more than {MAX_NESTING} levels.")
     if isinstance(data, Mapping):
         fields = {}

@@ -165,7 +165,7 @@ def _decode(data: Json, depth: int, nested: int) -> Argument:
     kind = type(data)
     if kind in _SCALARS:
         return from_python(data)
-    if depth > MAX_DEPTH + MAX_NESTING or nested > MAX_NESTING:
+    if depth > MAX_DEPTH + MAX_NESTING:
         raise _too_deep()
     if kind is list:
         return _decode_term(data, depth, nested)
@@ -248,6 +248,7 @@ def _check_parts(name: str, args: list[Json] | tuple[()], options: Mapping[str, 
 
 
 def _decode_array(items: list[Json], depth: int, nested: int) -> Argument:
+    _check_nesting(nested)
     decoded = []
     for item in items:
         decoded.append(_decode(item, depth + 1, nested + 1))  # noqa: PERF401 - one frame a level, not two
@@ -255,10 +256,16 @@ def _decode_array(items: list[Json], depth: int, nested: int) -> Argument:
 
 
 def _decode_object(fields: dict[str, Json], depth: int, nested: int) -> Argument:
+    _check_nesting(nested)
     decoded = {}
     for name, item in fields.items():
         decoded[from_python(name)] = _decode(item, depth + 1, nested + 1)
     return make_object(decoded)
+
+
+def _check_nesting(nested: int) -> None:
+    if nested >= MAX_NESTING:
+        raise ReqlDriverCompileError(f"Nesting depth limit exceeded: more than {MAX_NESTING} levels.")
 
 
 def _variable(number: Json) -> int:
