@@ -1,0 +1,65 @@
+"""The command `python -m benchmarks`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final, cast
+
+from rich.console import Console
+
+from benchmarks.data import VARIABLE, Sample, load
+from benchmarks.docstore_store import DocstoreStore
+from benchmarks.lmdb_store import LmdbStore
+from benchmarks.measure import Bench, measure_all
+from benchmarks.report import as_json, as_table
+from benchmarks.sqlite_store import SqliteStore
+from benchmarks.stdlib_store import StdlibStore
+from benchmarks.store import Store
+from benchmarks.tinydb_store import TinyStore
+from benchmarks.workloads import WORKLOADS, Workload
+
+PARTIAL: Final[tuple[Any, ...]] = (StdlibStore, TinyStore, LmdbStore)
+"""Stores that run some workloads only, and have no methods for the others."""
+KINDS: Final = cast("tuple[type[Store], ...]", (DocstoreStore, SqliteStore, *PARTIAL))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run workloads and report."""
+    options = _parser().parse_args(arguments)
+    workloads = _chosen(options.rows)
+    console = Console()
+    sample = Sample.of(load(options.documents, options.data))
+    with console.status("Loading") as status, Bench(KINDS, sample, options.directory) as bench:
+        rows = measure_all(bench, workloads, options.repeat, status.update)
+    console.print(as_table(rows, len(sample.documents), options.repeat))
+    if options.json:
+        options.json.write_text(json.dumps(as_json(rows, len(sample.documents), options.repeat), indent=2) + "\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="docstore beside SQLite and TinyDB.")
+    parser.add_argument("--documents", type=int, default=63_666, help="how many documents the stores hold")
+    parser.add_argument("--rows", nargs="+", metavar="NAME", help="which workloads to run: " + ", ".join(_names()))
+    parser.add_argument("--repeat", type=int, default=5, help="how often each workload is timed on each store")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures to a file")
+    parser.add_argument("--data", type=Path, metavar="FILE", help=f"documents, JSON lines, gzipped; or in {VARIABLE}")
+    parser.add_argument("--directory", type=Path, help="where the stores are made, on the disk to be measured")
+    return parser
+
+
+def _names() -> list[str]:
+    return [workload.name for workload in WORKLOADS]
+
+
+def _chosen(names: Sequence[str] | None) -> list[Workload]:
+    unknown = sorted(set(names or ()) - set(_names()))
+    if unknown:
+        raise SystemExit(f"No such workload: {', '.join(unknown)}. There are: {', '.join(_names())}.")
+    return [workload for workload in WORKLOADS if names is None or workload.name in names]
+
+
+if __name__ == "__main__":
+    main()
