@@ -68,14 +68,34 @@ class Query(Chain):
     def __rand__(self, other: Data) -> Query: ...
     def __ror__(self, other: Data) -> Query: ...
     def __invert__(self) -> Query: ...
+    def add(self, *more: Data) -> Query:
+        """The sum of numbers, of a time and seconds; strings and arrays are put together. Written `left + right`."""
     def and_(self, *values: Data) -> Query:
         """The first value that counts as false (False and null do), or else the last one; True of none."""
+    def append(self, value: Data, /) -> Query:
+        """An array with one more element at its end."""
     def avg(self, key: Query | str | Callable[[Query], Data] | None = ..., /) -> Query:
         """The average of numbers: of the elements, or of a field or function of each."""
     def between(self, lower: Data, upper: Data, /, *, index: Query | str | None = ..., left_bound: Query | str = ..., right_bound: Query | str = ...) -> Query:
         """The documents whose key lies between two bounds, in the order of the index."""
+    def bit_and(self, *more: Query | int) -> Query:
+        """The bits that all whole numbers have, in two's complement."""
+    def bit_not(self) -> Query:
+        """The whole number with all bits inverted, in two's complement."""
+    def bit_or(self, *more: Query | int) -> Query:
+        """The bits that any of the whole numbers has, in two's complement."""
+    def bit_sal(self, *bits: Query | int) -> Query:
+        """The whole number shifted to the left: multiplied by powers of 2."""
+    def bit_sar(self, *bits: Query | int) -> Query:
+        """The whole number shifted to the right, the sign kept: divided by powers of 2, rounded down."""
+    def bit_xor(self, *more: Query | int) -> Query:
+        """The bits that an odd number of the whole numbers have, in two's complement."""
     def bracket(self, key: Query | str | int, /) -> Query:
         """The field of an object, the field of each object of a sequence that has it, or the element at a place."""
+    def ceil(self) -> Query:
+        """The least whole number that is not less."""
+    def change_at(self, index: Query | int, value: Data, /) -> Query:
+        """An array with another element at a place. Negative places count from the end."""
     def concat_map(self, function: Query | Callable[[Query], Data], /) -> Query:
         """Apply a function that gives a sequence to each element, and put all that it gives into one sequence."""
     def config(self) -> Query:
@@ -86,12 +106,20 @@ class Query(Chain):
         """How many elements a sequence has; with a value or a function, how many are equal to it or satisfy it."""
     def delete(self, *, return_changes: Query | bool | str = ..., durability: Query | str | None = ..., ignore_write_hook: Query | bool = ...) -> Query:
         """Delete a document, the documents of a selection, or those of a table. Options as of `insert`."""
+    def delete_at(self, index: Query | int, end: Query | int | None = ..., /) -> Query:
+        """An array without the element at a place, or without those from there up to the place `end`."""
+    def difference(self, other: Query | Sequence[Data], /) -> Query:
+        """The elements of an array that are not in another one; what occurs twice stays twice."""
     def distinct(self, *, index: Query | str | None = ...) -> Query:
         """The distinct elements in order; of a table with `index`, the distinct keys of that index, as a stream."""
+    def div(self, *more: Data) -> Query:
+        """The quotient of numbers, whole where it can be. Written `left / right`."""
     def eq(self, right: Data, /, *more: Data) -> Query:
         """Whether all values are equal: 1 is 1.0, and is not True. Written `left == right`."""
-    def filter(self, predicate: Query | Callable[..., Data] | Mapping[str, Data], /, *, default: Data = ...) -> Query:
+    def filter(self, predicate: Query | Callable[[Query], Data] | Mapping[str, Data], /, *, default: Data = ...) -> Query:
         """The rows for which a predicate holds: a function, an expression of `r.row`, or an object of fields to match."""
+    def floor(self) -> Query:
+        """The greatest whole number that is not greater."""
     def fold(self, base: Data, function: Query | Callable[[Query, Query], Data], /, *, emit: Query | Callable[..., Data] | None = ..., final_emit: Query | Callable[..., Data] | None = ...) -> Query:
         """Go through a sequence in order with an accumulator, which begins as `base` and becomes `function(accumulator, row)`."""
     def ge(self, right: Data, /, *more: Data) -> Query:
@@ -106,7 +134,9 @@ class Query(Chain):
         """Put the rows into groups by fields or functions, or by the keys of an index; what follows is done to each group."""
     def gt(self, right: Data, /, *more: Data) -> Query:
         """Whether each value is greater than the next. Written `left > right`."""
-    def index_create(self, name: Query | str, function: Query | Callable[..., Data] | Sequence[Data] | bytes | bytearray | memoryview | None = ..., /, *, multi: Query | bool | None = ..., geo: Query | bool | None = ..., unique: Query | bool | None = ...) -> Query:
+    def has_fields(self, *selectors: Data) -> Query:
+        """Whether an object has all of these fields and none of them is null; of a sequence, the objects that have."""
+    def index_create(self, name: Query | str, function: Query | Callable[[Query], Data] | Sequence[Data] | bytes | bytearray | memoryview | None = ..., /, *, multi: Query | bool | None = ..., geo: Query | bool | None = ..., unique: Query | bool | None = ...) -> Query:
         """Create an index on a table. It is built while the table goes on being read and written; see `index_wait`."""
     def index_drop(self, name: Query | str, /) -> Query:
         """Drop an index."""
@@ -120,8 +150,12 @@ class Query(Chain):
         """Wait until indexes, all of a table's where none is named, are built, and give their status."""
     def insert(self, documents: Query | Mapping[str, Data] | Sequence[Data] | Iterable[Data], /, *, conflict: Query | str | Callable[..., Data] = ..., return_changes: Query | bool | str = ..., durability: Query | str | None = ..., ignore_write_hook: Query | bool = ...) -> Query:
         """Insert a document, a list of them, those of any Python iterable, or the rows of a query."""
+    def insert_at(self, index: Query | int, value: Data, /) -> Query:
+        """An array with one more element before a place; at its end for the place -1."""
     def is_empty(self) -> Query:
         """Whether a sequence has no element; reads at most one."""
+    def keys(self) -> Query:
+        """The names of an object's fields, in their order."""
     def le(self, right: Data, /, *more: Data) -> Query:
         """Whether each value is less than the next or equal to it. Written `left <= right`."""
     def limit(self, count: Query | int, /) -> Query:
@@ -132,8 +166,14 @@ class Query(Chain):
         """Apply a function to each element of a sequence, or to the elements of several, taken in step."""
     def max(self, key: Query | str | Callable[[Query], Data] | None = ..., /, *, index: Query | str | None = ...) -> Query:
         """The greatest element; with a field or function, the element for which that is greatest."""
+    def merge(self, *others: Query | Mapping[str, Data] | Callable[..., Data]) -> Query:
+        """An object, or each object of a sequence, with others merged into it from left to right, objects inside it too."""
     def min(self, key: Query | str | Callable[[Query], Data] | None = ..., /, *, index: Query | str | None = ...) -> Query:
         """The least element; with a field or function, the element for which that is least."""
+    def mod(self, right: Query | int, /) -> Query:
+        """The remainder of a division of whole numbers; it has the sign of `left`. Written `left % right`."""
+    def mul(self, *more: Data) -> Query:
+        """The product of numbers, or an array repeated. Written `left * right`."""
     def ne(self, right: Data, /, *more: Data) -> Query:
         """Whether not all values are equal. Written `left != right`."""
     def not_(self) -> Query:
@@ -146,18 +186,36 @@ class Query(Chain):
         """The first value that counts as true (all but False and null do), or else the last one; False of none."""
     def order_by(self, *keys: Query | str | Callable[[Query], Data], index: Query | str | None = ...) -> Query:
         """Sort by fields or functions, each ascending unless wrapped in `r.desc`; rows that lack a key come first."""
+    def pluck(self, *selectors: Data) -> Query:
+        """Only some fields of an object, or of each object of a sequence."""
+    def prepend(self, value: Data, /) -> Query:
+        """An array with one more element at its start."""
     def reduce(self, function: Query | Callable[[Query, Query], Data], /) -> Query:
         """Make one value of a sequence by a function of two: of the first two elements, then of its result and the next one."""
-    def replace(self, change: Query | Mapping[str, Data] | Callable[..., Data] | None, /, *, return_changes: Query | bool | str = ..., durability: Query | str | None = ..., non_atomic: Query | bool = ..., ignore_write_hook: Query | bool = ...) -> Query:
+    def replace(self, change: Query | Mapping[str, Data] | Callable[[Query], Data] | None, /, *, return_changes: Query | bool | str = ..., durability: Query | str | None = ..., non_atomic: Query | bool = ..., ignore_write_hook: Query | bool = ...) -> Query:
         """Put another document in the place of a document, or of each document of a selection or a table."""
+    def round(self) -> Query:
+        """The nearest whole number; a half is rounded away from zero."""
     def sample(self, count: Query | int, /) -> Query:
         """So many elements, taken at random, each at most once; all of them where there are no more."""
+    def set_difference(self, other: Query | Sequence[Data], /) -> Query:
+        """The distinct elements of an array that are not in another one."""
+    def set_insert(self, value: Data, /) -> Query:
+        """The distinct elements of an array and a value."""
+    def set_intersection(self, other: Query | Sequence[Data], /) -> Query:
+        """The distinct elements that are in both arrays."""
+    def set_union(self, other: Query | Sequence[Data], /) -> Query:
+        """The distinct elements of two arrays."""
     def skip(self, count: Query | int, /) -> Query:
         """All but the first `count` elements; of an array, a negative count gives the last ones."""
     def slice(self, first: Query | int, end: Query | int | None = ..., /, *, left_bound: Query | str = ..., right_bound: Query | str = ...) -> Query:
         """The elements from place `first` up to `end`, or to the end of the sequence; also written `sequence[first:end]`."""
+    def splice_at(self, index: Query | int, other: Query | Sequence[Data], /) -> Query:
+        """An array with the elements of another one before a place; at its end for the place -1."""
     def status(self) -> Query:
         """Whether a table can be read and written: here it always can."""
+    def sub(self, *more: Data) -> Query:
+        """The difference of numbers, the seconds between two times, or a time so many seconds before. Written `left - right`."""
     def sum(self, key: Query | str | Callable[[Query], Data] | None = ..., /) -> Query:
         """Add up numbers: the elements, or a field or function of each; 0 where there is nothing to add."""
     def sync(self) -> Query:
@@ -174,12 +232,16 @@ class Query(Chain):
         """Make an array of groups, `{"group": key, "reduction": value}` each, in order of key."""
     def union(self, *sequences: Data | Callable[..., Data], interleave: Query | bool | str | Sequence[Data] | Callable[..., Data] = ...) -> Query:
         """The elements of several sequences, one sequence after the other."""
-    def update(self, change: Query | Mapping[str, Data] | Callable[..., Data], /, *, return_changes: Query | bool | str = ..., durability: Query | str | None = ..., non_atomic: Query | bool = ..., ignore_write_hook: Query | bool = ...) -> Query:
+    def update(self, change: Query | Mapping[str, Data] | Callable[[Query], Data], /, *, return_changes: Query | bool | str = ..., durability: Query | str | None = ..., non_atomic: Query | bool = ..., ignore_write_hook: Query | bool = ...) -> Query:
         """Merge fields into a document, the documents of a selection, or those of a table."""
+    def values(self) -> Query:
+        """The values of an object's fields, in the order of their names."""
     def wait(self, *, wait_for: Query | str | None = ..., timeout: Query | int | float | None = ...) -> Query:
         """Wait until a table, or all tables of a database, can be read and written: here they always can."""
     def with_fields(self, *selectors: Data) -> Query:
         """The rows that have all of these fields, and of each only these: `has_fields`, then `pluck`."""
+    def without(self, *selectors: Data) -> Query:
+        """An object, or each object of a sequence, without some fields; selectors are those of `pluck`."""
 
 class R:
     """The entrance to the language: `r.table("posts")`, `r.expr(...)`, `r.row`."""
@@ -191,12 +253,28 @@ class R:
         """A query that gives a Python value: data, or data with queries inside, or a function."""
     def make_timezone(self, offset: str) -> tzinfo:
         """A `tzinfo` of a fixed offset: `r.make_timezone("+02:00")`."""
+    def add(self, left: Data, /, *more: Data) -> Query:
+        """The sum of numbers, of a time and seconds; strings and arrays are put together. Written `left + right`."""
     def and_(self, *values: Data) -> Query:
         """The first value that counts as false (False and null do), or else the last one; True of none."""
     def asc(self, key: Query | str | Callable[[Query], Data], /) -> Query:
         """Put a key of `order_by` in ascending order, which is the default."""
     def avg(self, sequence: Data | Callable[..., Data], key: Query | str | Callable[[Query], Data] | None = ..., /) -> Query:
         """The average of numbers: of the elements, or of a field or function of each."""
+    def bit_and(self, left: Query | int, /, *more: Query | int) -> Query:
+        """The bits that all whole numbers have, in two's complement."""
+    def bit_not(self, number: Query | int, /) -> Query:
+        """The whole number with all bits inverted, in two's complement."""
+    def bit_or(self, left: Query | int, /, *more: Query | int) -> Query:
+        """The bits that any of the whole numbers has, in two's complement."""
+    def bit_sal(self, number: Query | int, /, *bits: Query | int) -> Query:
+        """The whole number shifted to the left: multiplied by powers of 2."""
+    def bit_sar(self, number: Query | int, /, *bits: Query | int) -> Query:
+        """The whole number shifted to the right, the sign kept: divided by powers of 2, rounded down."""
+    def bit_xor(self, left: Query | int, /, *more: Query | int) -> Query:
+        """The bits that an odd number of the whole numbers have, in two's complement."""
+    def ceil(self, number: Query | int | float, /) -> Query:
+        """The least whole number that is not less."""
     def contains(self, sequence: Data | Callable[..., Data], /, *wanted: Data | Callable[[Query], Data]) -> Query:
         """Whether a sequence has all the values given, and for each function an element that satisfies it."""
     def count(self, sequence: Data | Callable[..., Data], value: Data | Callable[[Query], Data] = ..., /) -> Query:
@@ -213,8 +291,12 @@ class R:
         """Put a key of `order_by`, or its index, in descending order."""
     def distinct(self, sequence: Data | Callable[..., Data], /, *, index: Query | str | None = ...) -> Query:
         """The distinct elements in order; of a table with `index`, the distinct keys of that index, as a stream."""
+    def div(self, left: Data, /, *more: Data) -> Query:
+        """The quotient of numbers, whole where it can be. Written `left / right`."""
     def eq(self, left: Data, right: Data, /, *more: Data) -> Query:
         """Whether all values are equal: 1 is 1.0, and is not True. Written `left == right`."""
+    def floor(self, number: Query | int | float, /) -> Query:
+        """The greatest whole number that is not greater."""
     def fold(self, sequence: Data | Callable[..., Data], base: Data, function: Query | Callable[[Query, Query], Data], /, *, emit: Query | Callable[..., Data] | None = ..., final_emit: Query | Callable[..., Data] | None = ...) -> Query:
         """Go through a sequence in order with an accumulator, which begins as `base` and becomes `function(accumulator, row)`."""
     def ge(self, left: Data, right: Data, /, *more: Data) -> Query:
@@ -225,6 +307,8 @@ class R:
         """Whether each value is greater than the next. Written `left > right`."""
     def le(self, left: Data, right: Data, /, *more: Data) -> Query:
         """Whether each value is less than the next or equal to it. Written `left <= right`."""
+    def literal(self, value: Data = ..., /) -> Query:
+        """Inside `merge` and `update`: replace what is there by `value`, not merging them; without one, remove the field."""
     def lt(self, left: Data, right: Data, /, *more: Data) -> Query:
         """Whether each value is less than the next. Written `left < right`."""
     def map(self, sequence: Data | Callable[..., Data], function: Data | Callable[..., Data], /, *more: Data | Callable[..., Data]) -> Query:
@@ -233,14 +317,28 @@ class R:
         """The greatest element; with a field or function, the element for which that is greatest."""
     def min(self, sequence: Data | Callable[..., Data], key: Query | str | Callable[[Query], Data] | None = ..., /, *, index: Query | str | None = ...) -> Query:
         """The least element; with a field or function, the element for which that is least."""
+    def mod(self, left: Query | int, right: Query | int, /) -> Query:
+        """The remainder of a division of whole numbers; it has the sign of `left`. Written `left % right`."""
+    def mul(self, left: Data, /, *more: Data) -> Query:
+        """The product of numbers, or an array repeated. Written `left * right`."""
     def ne(self, left: Data, right: Data, /, *more: Data) -> Query:
         """Whether not all values are equal. Written `left != right`."""
     def not_(self, value: Data, /) -> Query:
         """True of False and null, False of everything else. Written `~value`."""
+    def now(self) -> Query:
+        """The time at which the query began, in UTC; the same everywhere in a query."""
+    def object(self, *pairs: Data) -> Query:
+        """An object of names and values in turns, where names are not known when the query is written."""
     def or_(self, *values: Data) -> Query:
         """The first value that counts as true (all but False and null do), or else the last one; False of none."""
+    def random(self, first: Query | int | float | None = ..., second: Query | int | float | None = ..., /, *, float: Query | bool = ...) -> Query:
+        """A random number: of [0, 1) without bounds, a whole one of [0, `first`), or of [`first`, `second`)."""
     def reduce(self, sequence: Data | Callable[..., Data], function: Query | Callable[[Query, Query], Data], /) -> Query:
         """Make one value of a sequence by a function of two: of the first two elements, then of its result and the next one."""
+    def round(self, number: Query | int | float, /) -> Query:
+        """The nearest whole number; a half is rounded away from zero."""
+    def sub(self, left: Data, /, *more: Data) -> Query:
+        """The difference of numbers, the seconds between two times, or a time so many seconds before. Written `left - right`."""
     def sum(self, sequence: Data | Callable[..., Data], key: Query | str | Callable[[Query], Data] | None = ..., /) -> Query:
         """Add up numbers: the elements, or a field or function of each; 0 where there is nothing to add."""
     def table(self, *names: Query | str, read_mode: Query | str | None = ..., identifier_format: Query | str | None = ...) -> Query:

@@ -181,7 +181,7 @@ def sync(run: Run, table: object) -> dict[str, Value]:
 # Indexes
 
 
-@term(75, writes=True, deterministic=False)
+@term(75, writes=True, deterministic=False, functions=1)
 def index_create(
     table: object,
     name: str,

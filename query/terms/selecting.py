@@ -190,7 +190,7 @@ def _(compiler: Compiler, node: Term, need: Fields, keep: KeepMaker) -> Closure:
     return rows
 
 
-@term(39, name="filter", expands=True)
+@term(39, name="filter", expands=True, functions=1)
 def filter_(sequence: object, predicate: Function | dict[str, Value], *, default: Value = False) -> object:
     """The rows for which a predicate holds: a function, an expression of `r.row`, or an object of fields to match.
 

@@ -52,7 +52,7 @@ def insert(
     """
 
 
-@term(53, writes=True)
+@term(53, writes=True, functions=1)
 def update(
     selection: object,
     change: dict[str, Value] | Function,
@@ -73,7 +73,7 @@ def update(
     """
 
 
-@term(55, writes=True)
+@term(55, writes=True, functions=1)
 def replace(
     selection: object,
     change: dict[str, Value] | Function | None,
