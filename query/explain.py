@@ -29,6 +29,9 @@ from query.values import Value
 
 SOURCES: Final = frozenset({"table", "get", "get_all", "between"})
 
+_THROUGH_INDEX: Final = frozenset({"order_by", "group", "distinct", "min", "max"})
+"""Terms that read a table through the index that their option `index` names."""
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -95,16 +98,25 @@ class _Explainer:
         self.constants = constants
         self.compiler = compiler
 
-    def part(self, node: Term) -> Part:
-        """The part of the tree for a term and what it reads from."""
-        title = self._source_title(node) if node.kind.name in SOURCES else None
+    def part(self, node: Term, through: str | None = None) -> Part:
+        """The part of the tree for a term and what it reads from; `through` tells how a table is read, if not by a scan."""
+        title = self._source_title(node, through) if node.kind.name in SOURCES else None
         below = [] if title is not None else [arg for arg in node.args[:1] if type(arg) is Term]
         inner = [arg for arg in node.children() if arg not in below and _reads(arg)]
         if title is not None:
             inner = [arg for arg in inner if arg is not node.args[0]]
-        parts = [self.part(arg) for arg in below if arg.kind is not FUNC and _reads(arg)]
+        parts = [self.part(arg, self._through(node)) for arg in below if arg.kind is not FUNC and _reads(arg)]
         parts += [self.part(_body(arg)) for arg in inner]
-        return Part(title or self._text(node, below), tuple(self._details(node)), tuple(parts))
+        return Part(title or self._text(node, below), tuple(self._details(node, through)), tuple(parts))
+
+    def _through(self, node: Term) -> str | None:
+        """How a term reads the table below it, where it has an index for that."""
+        index = node.options.get("index")
+        if index is None or node.kind.name not in _THROUGH_INDEX:
+            return None
+        backwards = type(index) is Term and index.kind.name == "desc"
+        name = self._filled(index.args[0] if type(index) is Term and index.args else index)
+        return f"index `{name}`{', backwards,' if backwards else ''}"
 
     def _text(self, node: Term, below: list[Term]) -> str:
         text = print_query(self._filled(node))
@@ -121,21 +133,21 @@ class _Explainer:
             return self.constants[node.args[0] - 1]
         return node.replace_children(self._filled)
 
-    def _source_title(self, node: Term) -> str | None:
+    def _source_title(self, node: Term, through: str | None) -> str | None:
         table = self._table(node if node.kind.name == "table" else node.args[0])
         if table is None:
             return None
         name = f"{table.database}.{table.name}"
         if node.kind.name == "table":
-            return f"scan of {name}"
+            return f"{through or 'scan'} of {name}"
         index = node.options.get("index")
-        through = f"index `{index}`" if index else f"primary key `{table.primary_key}`"
+        found = f"index `{index}`" if index else f"primary key `{table.primary_key}`"
         values = [print_query(self._filled(arg)) for arg in node.args[1:]]
         if node.kind.name != "between":
-            return f"{through} of {name}, key{'s' if len(values) > 1 else ''} {', '.join(values)}"
+            return f"{found} of {name}, key{'s' if len(values) > 1 else ''} {', '.join(values)}"
         left = node.options.get("left_bound", "closed")
         right = node.options.get("right_bound", "open")
-        return f"{through} of {name}, from {values[0]} ({left}) to {values[1]} ({right})"
+        return f"{found} of {name}, from {values[0]} ({left}) to {values[1]} ({right})"
 
     def _table(self, node: Argument) -> Table | None:
         if type(node) is not Term or node.kind.name != "table" or self.run.store is None:
@@ -143,8 +155,8 @@ class _Explainer:
         found = Compiler(0).any(node)([self.run])
         return found.table if type(found) is Stream else None
 
-    def _details(self, node: Term) -> Iterator[tuple[str, str]]:
-        if node.kind.name in SOURCES:
+    def _details(self, node: Term, through: str | None) -> Iterator[tuple[str, str]]:
+        if node.kind.name in SOURCES and through is None:
             rows = self._rows_expected(node)
             if rows is not None:
                 yield "rows", rows
