@@ -23,7 +23,8 @@ class Planned(Protocol):
     """What is asked of a plan: the query without its constants, before any rule."""
 
     @property
-    def parameterized(self) -> Term: ...
+    def parameterized(self) -> Term:
+        """The query with parameters in the places of its constants."""
 
 
 def explain_error(error: ReqlError, root: Argument, plan: Planned | Term | None) -> None:
