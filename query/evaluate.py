@@ -25,9 +25,10 @@ An error remembers the innermost term that raised it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import compress
 from operator import itemgetter
 from time import perf_counter
 from typing import Any, Final, NamedTuple, TypeAlias, get_origin
@@ -270,9 +271,12 @@ class Compiler:
 
         return rows
 
-    def function(self, node: Argument, arity: int | None = None, *, body: str = "value") -> CompiledFunction:
+    def function(
+        self, node: Argument, arity: int | None = None, *, body: str = "value", plain: Sequence[bool] = ()
+    ) -> CompiledFunction:
         """Compile a function; what is no function is one that always gives it. `body` is the method for its body.
 
+        `plain` tells of each parameter whether it is sure to be a plain value; without it they all are.
         ReqlQueryLogicError, when it is compiled, where the function has another number of parameters than `arity`.
         """
         if type(node) is not Term or node.kind is not FUNC:
@@ -283,7 +287,7 @@ class Compiler:
             raise located(arity_error(len(numbers), arity), node)
         outer = (self.scope, self.row_slot, self.row_depth)
         slots = tuple([self.new_slot() for _ in numbers])
-        self.value_slots.update(slots)
+        self.value_slots.update(compress(slots, plain) if plain else slots)
         self.scope = {**self.scope, **dict(zip(numbers, slots, strict=True))}
         if len(slots) == 1:
             self.row_slot, self.row_depth = slots[0], self.row_depth + 1
@@ -304,7 +308,9 @@ class Compiler:
             return bool(node.args[1] != "Source")
         if kind is VAR:
             return self._variable(node) in self.value_slots
-        if kind is IMPLICIT_VAR or kind is MAKE_OBJ or kind is MAKE_ARRAY:
+        if kind is IMPLICIT_VAR:
+            return self._row(node) in self.value_slots
+        if kind is MAKE_OBJ or kind is MAKE_ARRAY:
             return True
         declaration = BY_KIND.get(kind)
         return (

@@ -109,7 +109,7 @@ def _polymorphic(compiler: Compiler, node: Term, bind: Callable[[Env], Change], 
         if type(found) is dict:
             return bind(env)(found)
         if type(found) is Stream:
-            return Stream(lambda: _changed(found.rows(), bind(env), node))
+            return found.changed(env[0], lambda: _changed(found.rows(), bind(env), node))
         return _applied(found.value if type(found) is Row else found, bind(env), node)
 
     return apply
@@ -220,7 +220,7 @@ def _(compiler: Compiler, node: Term) -> Closure:
         if type(found) is list:
             return list(filter(_tolerant(bind(env), node), found))
         if type(found) is Stream:
-            return Stream(lambda: filter(_tolerant(bind(env), node), found.rows()))
+            return found.changed(env[0], lambda: filter(_tolerant(bind(env), node), found.rows()))
         return _tolerant(bind(env), node)(found.value if type(found) is Row else found)
 
     return having
