@@ -13,7 +13,6 @@ understood; 130, interrupted. Users' errors are one red line on standard error.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -42,8 +41,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return command(options)
     except ReqlError as error:
         _tell(str(error))
-    except BrokenPipeError:  # the reader of our output has seen enough, as `head` has
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
         _tell(f"{error.filename}: {error.strerror}" if error.filename else str(error))
     except KeyboardInterrupt:
