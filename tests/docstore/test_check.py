@@ -11,7 +11,16 @@ from docstore.catalog import TableDefinition
 from docstore.check import MOST_PROBLEMS, check_store
 from docstore.documents import encode_document
 from docstore.keys import encode_key
-from docstore.layout import FIRST_FREE_SPACE, VERSION_KEY, counts_key, pack_counts, pack_watermark, watermark_key
+from docstore.layout import (
+    FIRST_FREE_SPACE,
+    NEXT_SPACE_KEY,
+    VERSION_KEY,
+    counts_key,
+    pack_counts,
+    pack_u32,
+    pack_watermark,
+    watermark_key,
+)
 from docstore.storage.engine import CATALOG_SPACE, WriteTransaction
 from docstore.store import OpenStore, open_store
 from tests.docstore.stores import create_index, create_table, field, insert, reading
@@ -133,7 +142,5 @@ def test_a_space_that_was_never_given_out(whole: OpenStore) -> None:
         transaction.catalog = transaction.catalog.create_table("test", "u")
     with reading(whole, "u") as (_, table):
         assert table.definition.space >= FIRST_FREE_SPACE
-    from docstore.layout import NEXT_SPACE_KEY, pack_u32
-
     found = problems(whole, lambda writer, _: writer.put(CATALOG_SPACE, NEXT_SPACE_KEY, pack_u32(FIRST_FREE_SPACE + 1)))
     assert any("was never given out" in problem for problem in found)

@@ -103,7 +103,9 @@ def test_get_all_goes_key_by_key_and_repeats(indexed: OpenStore) -> None:
 def test_get_all_of_what_can_be_no_key_is_an_error(indexed: OpenStore) -> None:
     with pytest.raises(ReqlNonExistenceError, match="Keys cannot be NULL"):
         get_all(indexed, "a", None)
-    with pytest.raises(ReqlQueryLogicError, match="Secondary keys must be a number, string, bool, pseudotype, or array"):
+    with pytest.raises(
+        ReqlQueryLogicError, match="Secondary keys must be a number, string, bool, pseudotype, or array"
+    ):
         get_all(indexed, "a", {})
     with pytest.raises(ReqlQueryLogicError, match="Cannot use `r.minval`"):
         get_all(indexed, "a", MINVAL)

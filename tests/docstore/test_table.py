@@ -9,7 +9,7 @@ import pytest
 from docstore.errors import ReadOnlyError
 from docstore.store import OpenStore
 from query.errors import ReqlNonExistenceError, ReqlOpFailedError, ReqlQueryLogicError
-from query.runtime import Change, Keep, Range
+from query.runtime import Change, Keep, Range, Run
 from query.values import MAXVAL, MINVAL
 from tests.docstore.stores import create_table, ids, insert, reading, write
 
@@ -72,8 +72,6 @@ def test_a_scan_tests_before_it_decodes_the_rest(filled: OpenStore) -> None:
 @pytest.mark.parametrize("keep", [None, Keep(frozenset({"n"}), lambda row: True)])
 def test_a_scan_goes_on_in_another_transaction(filled: OpenStore, keep: Keep | None) -> None:
     with filled.begin_read() as first:
-        from query.runtime import Run
-
         run = Run(filled, first)
         rows = filled.table(run, None, "t").scan(run, None, keep)
         begun = [next(rows)["id"] for _ in range(3)]
@@ -84,8 +82,6 @@ def test_a_scan_goes_on_in_another_transaction(filled: OpenStore, keep: Keep | N
 
 
 def test_a_scan_whose_table_is_dropped_between_two_batches_is_an_error(filled: OpenStore) -> None:
-    from query.runtime import Run
-
     with filled.begin_read() as first:
         run = Run(filled, first)
         rows = filled.table(run, None, "t").scan(run, None, None)
