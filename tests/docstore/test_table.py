@@ -104,7 +104,7 @@ def test_ranges_of_the_primary_key(filled: OpenStore) -> None:
         assert between([1, MINVAL], [1, MAXVAL]) == [[1, "a"]]
         assert between("a", "a") == []
         assert between("x" * 600, MAXVAL) == []
-        assert between(MINVAL, "a" + "\x01" * 600) == KEYS[:-2] + ["a\x00"]
+        assert between(MINVAL, "a" + "\x01" * 600) == [*KEYS[:-2], "a\x00"]
         assert ids(index.between(run, Range(MINVAL, 1), None, None, reverse=True)) == [-3, True, False, [2], [1, "a"]]
         assert list(index.keys(run, Range(1, 3))) == [1, 2.5]
         assert index.count_between(run, Range(MINVAL, MAXVAL), 5) == 5
