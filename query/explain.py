@@ -156,7 +156,7 @@ class _Explainer:
         return found.table if type(found) is Stream else None
 
     def _details(self, node: Term, through: str | None) -> Iterator[tuple[str, str]]:
-        if node.kind.name in SOURCES and through is None:
+        if node.kind.name in SOURCES and not (through and node.kind.name == "table"):
             rows = self._rows_expected(node)
             if rows is not None:
                 yield "rows", rows

@@ -96,7 +96,7 @@ def build_online(stage: Stage) -> None:
     """Build an index of each kind while a second thread writes."""
     stage.chapter(
         "Indexes are built online",
-        "index_create returns at once. The index is built in short steps, and between two of them others write;\n"
+        "index_create returns at once. The index is built in short steps, and between two of them others write; "
         "here a second thread, which inserts and updates documents of the same table all the while.",
     )
     db = stage.db
@@ -129,7 +129,7 @@ def replace_without_a_gap(stage: Stage) -> None:
     """Rebuild an index from its own function and put it in the old one's place, while a thread reads through it."""
     stage.chapter(
         "An index is replaced without a gap",
-        "The recipe for an index that a newer version would build otherwise: make it again from its own stored\n"
+        "The recipe for an index that a newer version would build otherwise: make it again from its own stored "
         "function, wait, and rename it over the old one. A reader uses the index by its name all the while.",
     )
     db = stage.db

@@ -28,7 +28,7 @@ def kill_while_writing(stage: Stage) -> None:
     """Kill a process inside a transaction over two tables."""
     stage.chapter(
         "Killed in the middle of a write",
-        f"Another process writes transactions over two tables: {LINES} documents into one, their number into the other.\n"
+        f"Another process writes transactions over two tables: {LINES} documents into one, their number into the other. "
         "It tells each one that has been committed, and is killed with SIGKILL inside the next.",
     )
     r.table_create("lines").run(stage.db)

@@ -88,7 +88,9 @@ def _run(stage: Stage, query: Query) -> tuple[Any, float]:
 def _source(make: Callable[[], Query]) -> str:
     """What a function returns, as it is written."""
     body = inspect.getsource(make).partition("return ")[2].rstrip()
-    return textwrap.dedent(body[1:-1].strip("\n")).rstrip() if body.startswith("(\n") else body
+    if body.startswith("(\n"):
+        body = textwrap.dedent(body[1:-1].strip("\n")).rstrip()
+    return body.replace("\n.", "\n    .")
 
 
 def _rows_from(part: Part) -> str:

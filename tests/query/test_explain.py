@@ -31,3 +31,11 @@ def test_a_plan_names_the_source_of_its_rows(memory_db: docstore.Connection, que
     while part.parts:
         part = part.parts[0]
     assert part.title == told
+
+
+def test_a_range_that_is_read_in_its_order_is_counted(memory_db: docstore.Connection) -> None:
+    r.table_create("posts").run(memory_db)
+    posts.index_create("author").run(memory_db)
+    posts.insert([{"id": 1, "author": "ann"}, {"id": 2, "author": "bob"}]).run(memory_db)
+    ordered = posts.between("a", "b", index="author").order_by(index="author").explain(memory_db)
+    assert dict(ordered.part.parts[0].details)["rows"] == "1, counted"
