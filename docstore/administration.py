@@ -250,17 +250,19 @@ def index_wait(run: Run, transaction: Transaction, table: TableDefinition, *name
             raise ReqlOpFailedError(f"Index `{index.name}` on table `{table.title}` could not be built: {index.error}")
     if all(index.state == "ready" for index in wanted):
         return index_status(run, transaction, table, *names)
-    if transaction.writable:
+    if transaction.writable or transaction.is_held:
         raise TransactionError(
-            "Cannot wait for an index inside a transaction, since it is built outside: call index_wait before or after."
+            "Cannot wait for an index inside a transaction or snapshot, since it is built outside: call index_wait before "
+            "or after."
         )
     store: Any = run.store
+    transaction.abort()  # held for so long, it would keep the file's pages in use, and its map from growing
     store.build_until_ready(table.id, list(names) or None)
-    with store.begin_read() as now:
-        current = now.catalog.table_with_id(table.id)
-        if current is None:
-            raise ReqlOpFailedError(f"Table `{table.title}` does not exist.")
-        return index_status(run, now, current, *names)
+    run.transaction = store.begin_read()
+    current = run.transaction.catalog.table_with_id(table.id)
+    if current is None:
+        raise ReqlOpFailedError(f"Table `{table.title}` does not exist.")
+    return index_status(run, run.transaction, current, *names)
 
 
 def _query_of(index: IndexDefinition) -> str:

@@ -36,7 +36,6 @@ from query.errors import ReqlError
 from query.explain import Explanation, explain
 from query.locate import explain_error
 from query.planner import Plan, make_plan
-from query.printer import print_query
 from query.registry import BY_KIND
 from query.runtime import Run, Stream, collect
 from query.term import Argument, Source, Term, walk
@@ -232,6 +231,7 @@ class Connection:
 
     @contextmanager
     def _joined(self, transaction: Transaction, *, writable: bool) -> Iterator[None]:
+        transaction.is_held = True
         scope = _Scope(self, transaction, writable, threading.get_ident(), _current_task())
         token = _scopes.set((*_scopes.get(), scope))
         try:
@@ -321,7 +321,7 @@ class Connection:
             found.rows(),
             session,
             (lambda row: converted(row, run.options)) if raw else None,
-            lambda: print_query(argument),
+            argument,
         )
         cursor.fill()
         return presented(list(cursor), run.options) if found.type_name == "SELECTION<ARRAY>" else cursor

@@ -71,6 +71,7 @@ class Transaction:
         "_outer",
         "catalog_changed",
         "engine",
+        "is_held",
         "schema",
         "writable",
     )
@@ -81,6 +82,8 @@ class Transaction:
         self.engine = engine
         self.schema = schema
         self.writable = writable
+        self.is_held = False
+        """Whether a block of the user's holds it, beyond a query."""
         self.catalog_changed = False
         """Whether it committed a changed catalog."""
         self._base = schema

@@ -18,7 +18,17 @@ import docstore
 from query import r
 from tests.crash.victim import ACCOUNTS
 
-POINTS = ["before_commit", "after_commit", "before_watermark", "after_watermark"]
+POINTS = {
+    "before_commit": 25,
+    "after_commit": 25,
+    "before_watermark": 12,
+    "after_watermark": 12,
+    "before_map_growth": 2,
+    "after_map_growth": 2,
+}
+"""The named points, and the most times that a victim passes one before it dies there."""
+
+SMALL_MAP_BYTES = 2**16
 LONGEST_LIFE_SECONDS = 20.0
 
 
@@ -27,21 +37,25 @@ def live_and_die(path: Path, seed: int, point: str | None) -> int:
     rng = random.Random(seed)
     command = [sys.executable, "-m", "tests.crash.victim", str(path), str(seed)]
     if point is not None:
-        command += [point, str(rng.randrange(1, 25))]
+        command += ["--point", point, str(rng.randint(1, POINTS[point]))]
+    if rng.random() < 0.3 or "map" in (point or ""):
+        command += ["--map-bytes", str(SMALL_MAP_BYTES)]
     victim = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert victim.stdout is not None and victim.stderr is not None
     if point is None:
-        assert victim.stdout.readline() == "ready\n" or victim.poll() is not None
-        time.sleep(rng.uniform(0.0, 0.15))
+        if victim.stdout.readline() == "ready\n":
+            time.sleep(rng.uniform(0.0, 0.15))
         victim.kill()
-    deadline = time.monotonic() + LONGEST_LIFE_SECONDS
     try:
-        output, errors = victim.communicate(timeout=max(0.1, deadline - time.monotonic()))
+        output, errors = victim.communicate(timeout=LONGEST_LIFE_SECONDS)
     except subprocess.TimeoutExpired:
         victim.kill()
         output, errors = victim.communicate()
-    assert victim.returncode == -signal.SIGKILL, errors
-    acknowledged = [int(line) for line in output.splitlines() if line.isdigit()]
+    assert errors == ""
+    assert victim.returncode == -signal.SIGKILL
+    lines = output.splitlines()
+    assert point is None or lines[-1] == "reached", f"{point} was not reached"
+    acknowledged = [int(line) for line in lines if line.isdigit()]
     return acknowledged[-1] if acknowledged else -1
 
 
@@ -49,7 +63,7 @@ def verify(path: Path, acknowledged: int) -> None:
     with docstore.connect(str(path)) as db:
         report = docstore.check(db)
         assert report.problems == [], report.problems
-        if not r.table_list().contains("accounts").run(db):
+        if "accounts" not in r.table_list().run(db):
             assert acknowledged == -1
             return
         moves = list(r.table("moves").order_by(index="id").run(db))
@@ -63,9 +77,9 @@ def verify(path: Path, acknowledged: int) -> None:
 
 
 def kill_repeatedly(path: Path, rounds: int, seed: int) -> None:
-    acknowledged = -1
+    acknowledged, points = -1, list(POINTS)
     for number in range(rounds):
-        point = POINTS[number % len(POINTS)] if number % 2 else None
+        point = points[number // 2 % len(points)] if number % 2 else None
         acknowledged = max(acknowledged, live_and_die(path, seed + number, point))
         verify(path, acknowledged)
     with docstore.connect(str(path)) as db:

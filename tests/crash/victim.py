@@ -1,21 +1,26 @@
-"""A process that writes until it is killed: `python -m tests.crash.victim STORE SEED [POINT COUNT]`.
+"""A process that writes until it is killed: `python -m tests.crash.victim STORE SEED [--point NAME COUNT] [--map-bytes N]`.
 
 It moves money between accounts, logging each move in the same transaction, beside inserts and deletes of documents with
 every kind of index, while an index is built, dropped and built again. After each acknowledged move it writes the move's
-number to standard output. With POINT and COUNT it kills itself when it passes that named point for that time.
+number to standard output. With a point and a count it kills itself when it passes that named point for that time, after
+it has written "reached". With a map that is small at first, the map has to grow again and again.
 """
 
 from __future__ import annotations
 
+import argparse
+import itertools
 import os
 import random
 import signal
-import sys
 import threading
+from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 import docstore
-from docstore import Connection, faults
+from docstore import Connection, StoreFullError, faults
+from docstore.storage.lmdb import open_lmdb
 from query import r
 from query.errors import ReqlError
 
@@ -24,10 +29,19 @@ DOCUMENTS = 1_500
 """More than are indexed at once, so that every index is built online."""
 
 
+def again_when_grown(work: Callable[[], None]) -> None:
+    """Do a transaction, once more each time the map was too small for it."""
+    while True:
+        try:
+            return work()
+        except StoreFullError:
+            continue
+
+
 def prepare(db: Connection) -> None:
     """Make the tables, if they are not there yet, in one transaction."""
     with db.transaction():
-        if r.table_list().contains("accounts").run(db):
+        if "accounts" in r.table_list().run(db):
             return
         for name in ("accounts", "moves", "documents"):
             r.table_create(name).run(db)
@@ -72,7 +86,7 @@ def keep_building(path: str, seed: int) -> None:
         "kind": (r.row["kind"], {}),
         "tags": (r.row["tags"], {"multi": True}),
         "kind_text": ([r.row["kind"], r.row["text"]], {}),
-        "length": (lambda row: row["text"].count(), {}),
+        "double": (lambda row: row["kind"] * 2, {}),
     }
     db = docstore.connect(path)
     documents = r.table("documents")
@@ -80,7 +94,7 @@ def keep_building(path: str, seed: int) -> None:
         name = rng.choice(sorted(kinds))
         function, options = kinds[name]
         try:
-            if documents.index_list().contains(name).run(db):
+            if name in documents.index_list().run(db):
                 if rng.random() < 0.5:
                     documents.index_drop(name).run(db)
                     continue
@@ -97,31 +111,40 @@ def keep_building(path: str, seed: int) -> None:
             documents.index_drop(name + "_new").run(db)
 
 
+def kill_myself_at(point: str, count: int) -> None:
+    """Die when a named point is passed for that time."""
+    left = count
+
+    def on_reach(name: str) -> None:
+        nonlocal left
+        if name == point:
+            left -= 1
+            if left <= 0:
+                os.write(1, b"reached\n")
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    faults.install(on_reach)
+
+
 def main() -> None:
-    path, seed = sys.argv[1], int(sys.argv[2])
-    if len(sys.argv) > 3:
-        point, left = sys.argv[3], int(sys.argv[4])
-
-        def on_reach(name: str) -> None:
-            nonlocal left
-            if name == point:
-                left -= 1
-                if left <= 0:
-                    os.kill(os.getpid(), signal.SIGKILL)
-
-        faults.install(on_reach)
-    rng = random.Random(seed)
-    db = docstore.connect(path)
-    prepare(db)
-    last = r.table("moves").max("id").default({"id": -1})["id"].run(db)
-    os.write(1, b"ready\n")
-    threading.Thread(target=keep_building, args=(path, seed + 1), daemon=True).start()
-    number = last
-    while True:
-        number += 1
-        move(db, rng, number)
-        os.write(1, b"%d\n" % number)
-        churn(db, rng)
+    parser = argparse.ArgumentParser()
+    parser.add_argument("path")
+    parser.add_argument("seed", type=int)
+    parser.add_argument("--point", nargs=2)
+    parser.add_argument("--map-bytes", type=int)
+    given = parser.parse_args()
+    if given.point is not None:
+        kill_myself_at(given.point[0], int(given.point[1]))
+    rng = random.Random(given.seed)
+    with closing(open_lmdb(given.path, initial_map_bytes=given.map_bytes)), docstore.connect(given.path) as db:
+        again_when_grown(lambda: prepare(db))
+        last = list(r.table("moves").order_by(index=r.desc("id")).limit(1).run(db))
+        os.write(1, b"ready\n")
+        threading.Thread(target=keep_building, args=(given.path, given.seed + 1), daemon=True).start()
+        for number in itertools.count(last[0]["id"] + 1 if last else 0):
+            again_when_grown(lambda: move(db, rng, number))
+            os.write(1, b"%d\n" % number)
+            again_when_grown(lambda: churn(db, rng))
 
 
 if __name__ == "__main__":
