@@ -36,6 +36,7 @@ from typing import Any, Final, NamedTuple, TypeAlias, get_origin
 from query.analysis import fields_of
 from query.annotations import accepted, argument_error
 from query.errors import ReqlError, ReqlQueryLogicError, ReqlServerCompileError
+from query.merge import holds_literal, without_literals
 from query.registry import BY_KIND, Declaration, Parameter
 from query.runtime import (
     Fields,
@@ -217,6 +218,8 @@ class Compiler:
             closure: Closure = declaration.hooks["compiles_value"](self, node)
             return closure
         inner = self.any(node)
+        if node.kind is MAKE_OBJ and holds_literal(node):
+            return lambda env: without_literals(inner(env))
         if self.is_value(node):
             return inner
 
@@ -428,7 +431,7 @@ class Compiler:
     def transforming(self, node: Term, transform: Transform) -> Closure:
         """A term from rows to rows as a closure of an array, of a stream, or of a selection, as its source is."""
         source, (_, make, selects) = self.any(node.args[0]), transform
-        stream_rows = self._transformed(node, transform) if self.is_stream(node.args[0]) else None
+        stream_rows = self._rows(node, None, None) if self.is_stream(node.args[0]) else None
 
         def transforming(env: Env) -> Any:
             found = source(env)

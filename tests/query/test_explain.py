@@ -39,3 +39,18 @@ def test_a_range_that_is_read_in_its_order_is_counted(memory_db: docstore.Connec
     posts.insert([{"id": 1, "author": "ann"}, {"id": 2, "author": "bob"}]).run(memory_db)
     ordered = posts.between("a", "b", index="author").order_by(index="author").explain(memory_db)
     assert dict(ordered.part.parts[0].details)["rows"] == "1, counted"
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        posts.filter(r.row["likes"] > 3),
+        posts.filter(r.row["likes"] > 3).limit(2),
+        posts.between(1, 9).filter({"likes": 3}),
+    ],
+)
+def test_a_filter_whose_documents_leave_the_query_is_tested_before_they_are_decoded(
+    memory_db: docstore.Connection, query: Query
+) -> None:
+    r.table_create("posts").run(memory_db)
+    assert "tests while it scans: likes" in str(query.explain(memory_db))
