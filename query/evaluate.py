@@ -36,7 +36,6 @@ from typing import Any, Final, NamedTuple, TypeAlias, get_origin
 from query.analysis import fields_of
 from query.annotations import accepted, argument_error
 from query.errors import ReqlError, ReqlQueryLogicError, ReqlServerCompileError
-from query.merge import holds_literal, without_literals
 from query.registry import BY_KIND, Declaration, Parameter
 from query.runtime import (
     Fields,
@@ -218,8 +217,6 @@ class Compiler:
             closure: Closure = declaration.hooks["compiles_value"](self, node)
             return closure
         inner = self.any(node)
-        if node.kind is MAKE_OBJ and holds_literal(node):
-            return lambda env: without_literals(inner(env))
         if self.is_value(node):
             return inner
 

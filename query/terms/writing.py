@@ -13,7 +13,7 @@ from typing import Any
 from query.analysis import free_variables
 from query.determinism import unproven_part
 from query.errors import ReqlError, ReqlQueryLogicError
-from query.evaluate import Closure, Compiler, Env, as_literal, as_value, located
+from query.evaluate import Closure, Compiler, Env, as_literal, located
 from query.json_text import pretty
 from query.merge import merge
 from query.registry import term
@@ -236,12 +236,11 @@ def _(compiler: Compiler, node: Term) -> Closure:
 
 @replace.compiles
 def _(compiler: Compiler, node: Term) -> Closure:
-    check_atomic, compiled = _check_atomic(compiler, node), compiler.function(node.args[1], 1, body="any")
+    check_atomic, compiled = _check_atomic(compiler, node), compiler.function(node.args[1], 1)
 
     def change_of(env: Env) -> ChangeOf:
         check_atomic(env)
-        function = compiled.bind(env)
-        return lambda old: as_value(function(old))
+        return compiled.bind(env)
 
     return _writing_rows(compiler, node, change_of)
 
