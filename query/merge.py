@@ -8,13 +8,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from query.errors import ReqlQueryLogicError
 from query.runtime import Document, Literal
 from query.term import FUNC, MAKE_OBJ, Argument, Term
 from query.values import Value
-
-STRAY_LITERAL: Final = (
-    "Stray literal keyword found: literal is only present inside merge and cannot be nested inside another literal."
-)
 
 
 def merge(left: Value, right: Value) -> Value:
@@ -51,8 +48,18 @@ _TRANSPARENT: Final = frozenset({"branch", "do", "default"})
 """Terms that give on what one of their arguments gives."""
 
 
-def stray_literal(argument: Argument, allowed: bool = False) -> Term | None:
-    """The first `r.literal` of a query that stands neither in what is merged into an object nor next to a field of it."""
+def check_literals(query: Argument) -> None:
+    """ReqlQueryLogicError where an `r.literal` stands anywhere but in what is merged into an object."""
+    stray = _stray_literal(query, False)
+    if stray is not None:
+        raise ReqlQueryLogicError(
+            "Stray literal keyword found: literal is only present inside merge and cannot be nested inside another "
+            "literal.",
+            stray,
+        )
+
+
+def _stray_literal(argument: Argument, allowed: bool) -> Term | None:
     if type(argument) is not Term:
         return None
     kind = argument.kind
@@ -62,8 +69,9 @@ def stray_literal(argument: Argument, allowed: bool = False) -> Term | None:
         allowed = False
     elif kind.name not in _TRANSPARENT and kind is not MAKE_OBJ and kind is not FUNC:
         allowed = kind.name in _MERGING
-    for place, child in enumerate(argument.children()):
-        found = stray_literal(child, allowed and not (kind.name in _MERGING and place == 0))
-        if found is not None:
-            return found
+    first = argument.args[0] if kind.name in _MERGING else None
+    for child in argument.children():
+        stray = _stray_literal(child, allowed and child is not first)
+        if stray is not None:
+            return stray
     return None

@@ -32,6 +32,7 @@ from query.determinism import check_writes
 from query.errors import ReqlDriverCompileError, ReqlError
 from query.evaluate import Closure, Compiler
 from query.locate import explain_error
+from query.merge import check_literals
 from query.registry import TERMS
 from query.runtime import Index, Range, Run, Table
 from query.term import FUNC, IMPLICIT_VAR, MAKE_ARRAY, MAKE_OBJ, PARAMETER, VAR, Argument, Term
@@ -126,6 +127,7 @@ def make_plan(root: Term, run: Run | None = None, *, compiler: Compiler | None =
     compiler = compiler or Compiler(first)
     try:
         check_writes(parameterized)
+        check_literals(parameterized)
         term = rewritten(parameterized, planning) if planning.run.store is not None else parameterized
         closure = compiler.any(term)
     except ReqlError as error:
