@@ -19,6 +19,9 @@ import msgspec
 
 from docstore.errors import ClosedError
 from query.errors import ReqlCursorEmpty, ReqlError
+from query.locate import explain_error
+from query.printer import print_short
+from query.term import Argument
 from query.values import Value
 
 __all__ = ["Cursor"]
@@ -40,20 +43,20 @@ class Cursor:
     [1, 2, 3]
     """
 
-    __slots__ = ("_closed", "_convert", "_error", "_exhausted", "_rows", "_session", "_stream", "_text")
+    __slots__ = ("_closed", "_convert", "_error", "_exhausted", "_query", "_rows", "_session", "_stream")
 
     def __init__(
         self,
         stream: Iterator[Value],
         session: Callable[[], Any],
         convert: Callable[[Value], Any] | None,
-        text: Callable[[], str],
+        query: Argument,
     ) -> None:
-        """`session()` is a context manager in which the stream may be read."""
+        """`session()` is a context manager in which the stream may be read; `query` is what it is the result of."""
         self._stream = stream
         self._session = session
         self._convert = convert
-        self._text = text
+        self._query = query
         self._rows: deque[Value] = deque()
         self._exhausted = False
         self._closed = False
@@ -76,6 +79,7 @@ class Cursor:
                         return
                 self._exhausted = True
         except ReqlError as error:
+            explain_error(error, self._query, None)
             self._error, self._exhausted = error, True
             if not rows:
                 raise
@@ -126,4 +130,4 @@ class Cursor:
 
     def __repr__(self) -> str:
         state = "closed" if self._closed else "streaming" if not self._exhausted else "done streaming"
-        return f"<docstore.Cursor of {self._text()} ({state}, {len(self._rows)} rows at hand)>"
+        return f"<docstore.Cursor of {print_short(self._query)} ({state}, {len(self._rows)} rows at hand)>"

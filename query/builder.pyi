@@ -92,10 +92,14 @@ class Query(Chain):
         """The bits that an odd number of the whole numbers have, in two's complement."""
     def bracket(self, key: Query | str | int, /) -> Query:
         """The field of an object, the field of each object of a sequence that has it, or the element at a place."""
+    def branch(self, value: Data | Callable[..., Data], /, *rest: Data | Callable[..., Data]) -> Query:
+        """The value after the first test that holds, or the last value where none does: `r.branch(test, value, ..., other)`."""
     def ceil(self) -> Query:
         """The least whole number that is not less."""
     def change_at(self, index: Query | int, value: Data, /) -> Query:
         """An array with another element at a place. Negative places count from the end."""
+    def coerce_to(self, type_name: Query | str, /) -> Query:
+        """The value as one of another type: "array", "object", "string", "number", "bool" or "binary"."""
     def concat_map(self, function: Query | Callable[[Query], Data], /) -> Query:
         """Apply a function that gives a sequence to each element, and put all that it gives into one sequence."""
     def config(self) -> Query:
@@ -104,6 +108,8 @@ class Query(Chain):
         """Whether a sequence has all the values given, and for each function an element that satisfies it."""
     def count(self, value: Data | Callable[[Query], Data] = ..., /) -> Query:
         """How many elements a sequence has; with a value or a function, how many are equal to it or satisfy it."""
+    def default(self, default: Data | Callable[..., Data], /) -> Query:
+        """Another value where this one is null, or is missing in any way: a field, an element, the least of nothing."""
     def delete(self, *, return_changes: Query | bool | str = ..., durability: Query | str | None = ..., ignore_write_hook: Query | bool = ...) -> Query:
         """Delete a document, the documents of a selection, or those of a table. Options as of `insert`."""
     def delete_at(self, index: Query | int, end: Query | int | None = ..., /) -> Query:
@@ -114,14 +120,20 @@ class Query(Chain):
         """The distinct elements in order; of a table with `index`, the distinct keys of that index, as a stream."""
     def div(self, *more: Data) -> Query:
         """The quotient of numbers, whole where it can be. Written `left / right`."""
+    def do(self, *rest: Data | Callable[..., Data]) -> Query:
+        """Call a function with values: `value.do(f)`, `r.do(a, b, f)`. The function comes last; its result is the result."""
     def eq(self, right: Data, /, *more: Data) -> Query:
         """Whether all values are equal: 1 is 1.0, and is not True. Written `left == right`."""
+    def eq_join(self, key: Query | str | Callable[[Query], Data], table: Data | Callable[..., Data], /, *, index: Query | str | None = ..., ordered: Query | bool = ...) -> Query:
+        """The pairs of rows and the documents of a table whose primary key, or key in `index`, is a field of the row."""
     def filter(self, predicate: Query | Callable[[Query], Data] | Mapping[str, Data], /, *, default: Data = ...) -> Query:
         """The rows for which a predicate holds: a function, an expression of `r.row`, or an object of fields to match."""
     def floor(self) -> Query:
         """The greatest whole number that is not greater."""
     def fold(self, base: Data, function: Query | Callable[[Query, Query], Data], /, *, emit: Query | Callable[..., Data] | None = ..., final_emit: Query | Callable[..., Data] | None = ...) -> Query:
         """Go through a sequence in order with an accumulator, which begins as `base` and becomes `function(accumulator, row)`."""
+    def for_each(self, write: Query | Callable[[Query], Data], /) -> Query:
+        """Run a write, or an array of writes, for each element of a sequence, and add up what they did."""
     def ge(self, right: Data, /, *more: Data) -> Query:
         """Whether each value is greater than the next or equal to it. Written `left >= right`."""
     def get(self, key: Data, /) -> Query:
@@ -148,6 +160,10 @@ class Query(Chain):
         """The state of indexes, of all of a table's where none is named, in order of name."""
     def index_wait(self, *names: Query | str) -> Query:
         """Wait until indexes, all of a table's where none is named, are built, and give their status."""
+    def info(self) -> Query:
+        """What is known of a value, a selection, a table or a database: its type, and what belongs to that type."""
+    def inner_join(self, other: Data | Callable[..., Data], predicate: Query | Callable[[Query, Query], Data], /) -> Query:
+        """The pairs of rows of two sequences for which a function of both holds."""
     def insert(self, documents: Query | Mapping[str, Data] | Sequence[Data] | Iterable[Data], /, *, conflict: Query | str | Callable[..., Data] = ..., return_changes: Query | bool | str = ..., durability: Query | str | None = ..., ignore_write_hook: Query | bool = ...) -> Query:
         """Insert a document, a list of them, those of any Python iterable, or the rows of a query."""
     def insert_at(self, index: Query | int, value: Data, /) -> Query:
@@ -186,6 +202,8 @@ class Query(Chain):
         """The first value that counts as true (all but False and null do), or else the last one; False of none."""
     def order_by(self, *keys: Query | str | Callable[[Query], Data], index: Query | str | None = ...) -> Query:
         """Sort by fields or functions, each ascending unless wrapped in `r.desc`; rows that lack a key come first."""
+    def outer_join(self, other: Data | Callable[..., Data], predicate: Query | Callable[[Query, Query], Data], /) -> Query:
+        """As `inner_join`, and the rows of the first sequence that have no partner, as pairs with only `left`."""
     def pluck(self, *selectors: Data) -> Query:
         """Only some fields of an object, or of each object of a sequence."""
     def prepend(self, value: Data, /) -> Query:
@@ -228,6 +246,12 @@ class Query(Chain):
         """Drop a table with its documents and indexes."""
     def table_list(self) -> Query:
         """The names of the tables of a database, in order."""
+    def to_json_string(self) -> Query:
+        """The value as JSON text; times and binaries as objects with a `$reql_type$`."""
+    def to_json(self) -> Query:
+        """The value as JSON text; times and binaries as objects with a `$reql_type$`."""
+    def type_of(self) -> Query:
+        """The name of a value's type: NULL, BOOL, NUMBER, STRING, ARRAY, OBJECT, PTYPE<TIME>, STREAM, TABLE and so on."""
     def ungroup(self) -> Query:
         """Make an array of groups, `{"group": key, "reduction": value}` each, in order of key."""
     def union(self, *sequences: Data | Callable[..., Data], interleave: Query | bool | str | Sequence[Data] | Callable[..., Data] = ...) -> Query:
@@ -242,6 +266,8 @@ class Query(Chain):
         """The rows that have all of these fields, and of each only these: `has_fields`, then `pluck`."""
     def without(self, *selectors: Data) -> Query:
         """An object, or each object of a sequence, without some fields; selectors are those of `pluck`."""
+    def zip(self) -> Query:
+        """One row of each pair that a join gives: `right` merged into `left`."""
 
 class R:
     """The entrance to the language: `r.table("posts")`, `r.expr(...)`, `r.row`."""
@@ -257,10 +283,14 @@ class R:
         """The sum of numbers, of a time and seconds; strings and arrays are put together. Written `left + right`."""
     def and_(self, *values: Data) -> Query:
         """The first value that counts as false (False and null do), or else the last one; True of none."""
+    def args(self, array: Query | Sequence[Data], /) -> Query:
+        """The elements of an array as so many arguments of the term around it."""
     def asc(self, key: Query | str | Callable[[Query], Data], /) -> Query:
         """Put a key of `order_by` in ascending order, which is the default."""
     def avg(self, sequence: Data | Callable[..., Data], key: Query | str | Callable[[Query], Data] | None = ..., /) -> Query:
         """The average of numbers: of the elements, or of a field or function of each."""
+    def binary(self, data: Query | bytes | bytearray | memoryview | str, /) -> Query:
+        """Binary data: Python's bytes, or the UTF-8 of a string."""
     def bit_and(self, left: Query | int, /, *more: Query | int) -> Query:
         """The bits that all whole numbers have, in two's complement."""
     def bit_not(self, number: Query | int, /) -> Query:
@@ -273,6 +303,8 @@ class R:
         """The whole number shifted to the right, the sign kept: divided by powers of 2, rounded down."""
     def bit_xor(self, left: Query | int, /, *more: Query | int) -> Query:
         """The bits that an odd number of the whole numbers have, in two's complement."""
+    def branch(self, test: Data, value: Data | Callable[..., Data], /, *rest: Data | Callable[..., Data]) -> Query:
+        """The value after the first test that holds, or the last value where none does: `r.branch(test, value, ..., other)`."""
     def ceil(self, number: Query | int | float, /) -> Query:
         """The least whole number that is not less."""
     def contains(self, sequence: Data | Callable[..., Data], /, *wanted: Data | Callable[[Query], Data]) -> Query:
@@ -293,8 +325,12 @@ class R:
         """The distinct elements in order; of a table with `index`, the distinct keys of that index, as a stream."""
     def div(self, left: Data, /, *more: Data) -> Query:
         """The quotient of numbers, whole where it can be. Written `left / right`."""
+    def do(self, first: Data | Callable[..., Data], /, *rest: Data | Callable[..., Data]) -> Query:
+        """Call a function with values: `value.do(f)`, `r.do(a, b, f)`. The function comes last; its result is the result."""
     def eq(self, left: Data, right: Data, /, *more: Data) -> Query:
         """Whether all values are equal: 1 is 1.0, and is not True. Written `left == right`."""
+    def error(self, message: Query | str | None = ..., /) -> Query:
+        """Raise a ReqlUserError. Without a message, inside `default`, raise again what `default` has caught."""
     def floor(self, number: Query | int | float, /) -> Query:
         """The greatest whole number that is not greater."""
     def fold(self, sequence: Data | Callable[..., Data], base: Data, function: Query | Callable[[Query, Query], Data], /, *, emit: Query | Callable[..., Data] | None = ..., final_emit: Query | Callable[..., Data] | None = ...) -> Query:
@@ -305,6 +341,8 @@ class R:
         """Put the rows into groups by fields or functions, or by the keys of an index; what follows is done to each group."""
     def gt(self, left: Data, right: Data, /, *more: Data) -> Query:
         """Whether each value is greater than the next. Written `left > right`."""
+    def json(self, text: Query | str, /) -> Query:
+        """The value that a JSON text stands for; ReqlQueryLogicError where it stands for none."""
     def le(self, left: Data, right: Data, /, *more: Data) -> Query:
         """Whether each value is less than the next or equal to it. Written `left <= right`."""
     def literal(self, value: Data = ..., /) -> Query:
@@ -333,6 +371,8 @@ class R:
         """The first value that counts as true (all but False and null do), or else the last one; False of none."""
     def random(self, first: Query | int | float | None = ..., second: Query | int | float | None = ..., /, *, float: Query | bool = ...) -> Query:
         """A random number: of [0, 1) without bounds, a whole one of [0, `first`), or of [`first`, `second`)."""
+    def range(self, first: Query | int | None = ..., end: Query | int | None = ..., /) -> Query:
+        """Whole numbers from 0 without an end, up to one number, or from one up to another, which is not among them."""
     def reduce(self, sequence: Data | Callable[..., Data], function: Query | Callable[[Query, Query], Data], /) -> Query:
         """Make one value of a sequence by a function of two: of the first two elements, then of its result and the next one."""
     def round(self, number: Query | int | float, /) -> Query:
@@ -351,6 +391,8 @@ class R:
         """The names of the tables of a database, in order."""
     def union(self, *sequences: Data | Callable[..., Data], interleave: Query | bool | str | Sequence[Data] | Callable[..., Data] = ...) -> Query:
         """The elements of several sequences, one sequence after the other."""
+    def uuid(self, name: Query | str | None = ..., /) -> Query:
+        """A random UUID, or the one that belongs to a name: always the same for the same."""
     def wait(self, target: Data | Callable[..., Data], /, *, wait_for: Query | str | None = ..., timeout: Query | int | float | None = ...) -> Query:
         """Wait until a table, or all tables of a database, can be read and written: here they always can."""
 

@@ -272,7 +272,7 @@ def _is_chained(node: Term, declaration: Declaration) -> bool:
         return False
     first = node.args[0]
     if type(first) is Term:
-        return first.kind is not FUNC
+        return first.kind is not FUNC and first.kind.name != "args"
     return bool(declaration.arguments)  # `r.table('posts')`, but `r.expr([1]).map(...)`
 
 

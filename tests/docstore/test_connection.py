@@ -379,3 +379,19 @@ def test_errors_of_a_cached_plan_show_the_query_that_failed(db: Connection) -> N
 def test_grouped_data_is_a_dict(db: Connection) -> None:
     assert posts.group(r.row["id"] % 2).count().run(db) == {0: 5, 1: 5}
     assert posts.group("likes", r.row["id"] % 2).count().run(db) == {(0, 0): 5, (0, 1): 5}
+
+
+# Errors
+
+
+@pytest.mark.parametrize("rows", [10, 5_000])
+def test_an_error_shows_the_part_of_the_query_that_failed_when_ever_it_comes(db: Connection, rows: int) -> None:
+    posts.insert([{"id": number, "likes": 0} for number in range(10, rows)]).run(db)
+    posts.get(rows - 1).update({"likes": "none"}).run(db)
+    with pytest.raises(ReqlQueryLogicError) as caught:
+        list(posts.map(lambda post: post["likes"] - 1).run(db))
+    assert str(caught.value).splitlines() == [
+        "Expected type NUMBER but found STRING in:",
+        "r.table('posts').map(lambda var_1: (var_1['likes'] - 1))",
+        "                                    ^^^^^^^^^^^^^^",
+    ]

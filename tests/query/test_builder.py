@@ -21,9 +21,15 @@ from query import (
     ReqlServerCompileError,
     r,
 )
+from query.builder import set_repl
 from query.term import FUNC, Source, Term
 
 posts = r.table("posts")
+
+
+def without_repl(run: Callable[[], Any]) -> Any:
+    set_repl(None)
+    return run()
 
 
 @pytest.mark.parametrize(
@@ -39,7 +45,7 @@ posts = r.table("posts")
         (lambda: list(r.row), "call run first"),
         (lambda: sorted(r.row), "call run first"),
         (lambda: dict(r.row), "call run first"),
-        (lambda: posts.run(), "query.run(db), or call db.repl() first"),
+        (lambda: without_repl(posts.run), "query.run(db), or call db.repl() first"),
         (lambda: posts.run("app.db"), "must be given a connection to run on"),
         (lambda: Query.run(5), "`run` is called on a query"),  # type: ignore[arg-type]
     ],
