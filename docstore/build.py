@@ -26,13 +26,13 @@ from typing import Final, NamedTuple
 
 from docstore import faults
 from docstore.catalog import Catalog, IndexDefinition, TableDefinition
-from docstore.collector import paused_collector
 from docstore.indexes import make_index
 from docstore.indexes.base import StoredIndex, decoder
 from docstore.keys import prefix_successor
 from docstore.layout import pack_watermark, unpack_watermark, watermark_key
 from docstore.storage.engine import CATALOG_SPACE
 from docstore.transaction import Transaction
+from query.collection import paused_collection
 from query.runtime import Document
 
 STEP_SECONDS: Final = 0.005
@@ -79,7 +79,7 @@ def step(transaction: Transaction, job: Job, hurry: Hurry) -> None:
     table = transaction.catalog.table_with_id(job.table_id)
     index = None if table is None else table.index_in(job.space)
     if table is not None and index is not None and index.state == "building":
-        with paused_collector():
+        with paused_collection():
             _build(transaction, table, make_index(table, index), Clock(hurry))
 
 

@@ -253,11 +253,14 @@ class Connection:
 
     def run_query(self, argument: Argument, options: dict[str, Any]) -> Any:
         """Run a query; `Query.run` calls this. See there."""
-        self._check_open()
+        if self._closed:
+            self._check_open()
         merged: Mapping[str, Any] = {**self._defaults, **checked_options(options)} if options else self._defaults
         if type(argument) is not Term:
             return presented(argument, merged)
-        cached = self._cached(argument, merged)
+        cached = None if options else self._plans.get(argument.shape)
+        if cached is None:
+            cached = self._cached(argument, merged)
         scope = self._scope() if _scopes.get() else None
         try:
             if cached.writes:
@@ -306,10 +309,11 @@ class Connection:
             found = cached.plan_for(argument, run).execute(run, argument.constants)
             return self._result(found, run, argument, _joined_session(scope))
         run = _new_run(self._store, self._store.begin_read(), options)
-        session = _own_session(self, run)
         try:
             found = cached.plan_for(argument, run).execute(run, argument.constants)
-            return self._result(found, run, argument, session)
+            if (found is None or type(found) is dict) and options is self._defaults:
+                return found
+            return self._result(found, run, argument, _own_session(self, run))
         finally:
             run.transaction.abort()
 

@@ -18,7 +18,6 @@ from operator import itemgetter
 from typing import Final, Protocol, TypeAlias
 
 from docstore.catalog import IndexDefinition, TableDefinition
-from docstore.collector import paused_collector
 from docstore.documents import decode_document, encode_document
 from docstore.indexes import make_index
 from docstore.indexes.base import LARGEST_BATCH, StoredIndex, Update
@@ -27,6 +26,7 @@ from docstore.keys import primary_key
 from docstore.layout import unpack_watermark, watermark_key
 from docstore.storage.engine import CATALOG_SPACE, WriteTransaction
 from docstore.transaction import Transaction
+from query.collection import paused_collection
 from query.errors import ReqlError, ReqlOpFailedError, ReqlQueryLogicError
 from query.runtime import Change, Document, Fields, Index, Keep, Run
 from query.values import Value
@@ -132,7 +132,7 @@ class StoredTable:
         """See `query.runtime.Table`."""
         if len(changes) < LARGE_WRITE:
             return self._write(run.transaction, changes)
-        with paused_collector():
+        with paused_collection():
             return self._write(run.transaction, changes)
 
     def _write(self, transaction: Transaction, changes: Sequence[Change]) -> list[str | None]:

@@ -23,7 +23,6 @@ from docstore.errors import BusyError, ClosedError, ForkedError, StoreFullError
 from docstore.layout import watermark_key
 from docstore.storage.engine import CATALOG_SPACE
 from docstore.transaction import Transaction
-from query.collection import paused_collection
 from query.errors import ReqlError, ReqlOpFailedError
 
 PATIENCE_SECONDS: Final = 1.0
@@ -128,8 +127,7 @@ class Worker:
         """One step of a job; an error that would come again makes the index failed."""
         with self._building:
             try:
-                with paused_collection():
-                    self._write(lambda transaction: step(transaction, job, self._store.others_wait))
+                self._write(lambda transaction: step(transaction, job, self._store.others_wait))
             except BusyError:
                 return
             except (ClosedError, ForkedError, StoreFullError):

@@ -204,11 +204,20 @@ QUICK_ARGUMENTS: Final = 8
 """Arguments that a call may have to be built without going through all checks: that saves half of its time."""
 
 
+NAMED_QUERIES: Final = 1_000
+"""Queries of names alone, such as `r.table("posts")`, that are kept: they are built far more often than any other."""
+
+_TEXT: Final = {str}
+
+
 def _method(declaration: Declaration) -> Build:
     kind, least, most = declaration.kind, declaration.least, declaration.most or QUICK_ARGUMENTS
     allowed = _unchecked_types(declaration, 1)
+    takes_text = allowed is not None and least <= 2 <= most and (not allowed[0] or str in allowed[0])
 
     def method(self: Query, *args: Any, **options: Any) -> Query:
+        if takes_text and len(args) == 1 and not options and type(args[0]) is str and args[0].isascii():
+            return Query(Term(kind, (self.term, args[0])))
         if allowed is not None and not options and least <= len(args) + 1 <= most:
             for arg, types in zip(args, allowed, strict=False):
                 if types and type(arg) not in types:
@@ -223,8 +232,21 @@ def _method(declaration: Declaration) -> Build:
 def _r_method(declaration: Declaration) -> Build:
     kind, least, most = declaration.kind, declaration.least, declaration.most or QUICK_ARGUMENTS
     allowed = _unchecked_types(declaration, 0)
+    named: dict[tuple[Any, ...], Query] = {}
 
     def method(self: R, *args: Any, **options: Any) -> Query:
+        if kind.structural and not options:
+            query = named.get(args) if set(map(type, args)) == _TEXT else None
+            if query is not None:
+                return query
+        query = build_query(args, options)
+        if kind.structural and not options and set(map(type, args)) == _TEXT:
+            if len(named) >= NAMED_QUERIES:
+                named.clear()
+            named[args] = query
+        return query
+
+    def build_query(args: tuple[Any, ...], options: dict[str, Any]) -> Query:
         if allowed is not None and not options and least <= len(args) <= most:
             for arg, types in zip(args, allowed, strict=False):
                 if types and type(arg) not in types:

@@ -208,6 +208,10 @@ class Compiler:
             return self._object(node)
         return self._declared(node, BY_KIND[kind])
 
+    def result(self, node: Argument) -> Closure:
+        """A closure of what a query gives its user: of `get` the document, which costs less than a selected row."""
+        return self.value(node) if type(node) is Term and node.kind.name == "get" else self.any(node)
+
     def value(self, node: Argument) -> Closure:
         """A closure of a plain value."""
         if type(node) is not Term:

@@ -129,7 +129,7 @@ def make_plan(root: Term, run: Run | None = None, *, compiler: Compiler | None =
         check_writes(parameterized)
         check_literals(parameterized)
         term = rewritten(parameterized, planning) if planning.run.store is not None else parameterized
-        closure = compiler.any(term)
+        closure = compiler.result(term)
     except ReqlError as error:
         explain_error(error, root, parameterized)
         raise

@@ -15,6 +15,8 @@ from query.values import MAXVAL, MINVAL, Value
 def table_of(compiler: Compiler, node: Argument) -> Callable[[Env], Table]:
     """A closure of the table that a term is; ReqlQueryLogicError where it is none."""
     if type(node) is Term and node.kind.name == "table" and len(node.args) <= 2:
+        if type(node.args[0]) is str and len(node.args) == 1:
+            return _default_table(node, node.args[0])
         parts = [compiler.any(arg) for arg in node.args]
 
         def find(env: Env) -> Table:
@@ -38,6 +40,20 @@ def table_of(compiler: Compiler, node: Argument) -> Callable[[Env], Table]:
         return found.table
 
     return other
+
+
+def _default_table(node: Term, name: str) -> Callable[[Env], Table]:
+    """A closure of a table of the default database, as nearly all tables are named."""
+
+    def find(env: Env) -> Table:
+        run = env[0]
+        try:
+            found: Table = run.store.table(run, None, name)
+        except ReqlError as error:
+            raise located(error, node) from None
+        return found
+
+    return find
 
 
 def index_of(compiler: Compiler, node: Term, source: Argument) -> Callable[[Env], tuple[Table, Index]]:
