@@ -393,5 +393,5 @@ def test_an_error_shows_the_part_of_the_query_that_failed_when_ever_it_comes(db:
     assert str(caught.value).splitlines() == [
         "Expected type NUMBER but found STRING in:",
         "r.table('posts').map(lambda var_1: (var_1['likes'] - 1))",
-        "                                    ^^^^^^^^^^^^^^",
+        "                                   ^^^^^^^^^^^^^^^^^^^^",
     ]
