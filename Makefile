@@ -30,6 +30,7 @@ bench: .venv/.made
 
 stub: .venv/.made
 	$(BIN)/python -m query.stub
+	$(BIN)/python -m query.reference
 
 clean:
 	rm -rf .venv build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
