@@ -103,7 +103,7 @@ class DocstoreStore:
         return r.table("packages").max(index="section_size").run(self._db)
 
     def join(self, limit: int) -> Iterable[Document]:
-        packages: Any = r.table("packages")
+        packages = r.table("packages")
         return packages.order_by(index="id").limit(limit).eq_join("source", packages).run(self._db)
 
     # Reading all of `plain`

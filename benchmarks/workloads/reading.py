@@ -99,6 +99,10 @@ def _by_id(found: Iterable[Document]) -> list[Document]:
     return sorted(found, key=lambda document: document["id"])
 
 
+def _joined_ids(found: Iterable[Document]) -> list[tuple[str, str]]:
+    return sorted((pair["left"]["id"], pair["right"]["id"]) for pair in found)
+
+
 def _index_order(found: Iterable[Document]) -> list[tuple[str, int]]:
     """Where several have the same index value, stores may give either."""
     return [(document["section"], document["installed_size"]) for document in found]
@@ -186,5 +190,13 @@ READING: Final = (
         "count_simple", lambda store, section: store.count("section", section), lambda sample: sample.sections * 50
     ),
     _single("count_multi", lambda store, name: store.count("depends", name), lambda sample: sample.dependencies * 25),
+    _sequence(
+        "eq_join",
+        lambda store, limit: store.join(limit),
+        lambda sample: (sample.joined,),
+        _joined_ids,
+        lambda sample: sample.joined,
+        unit="row joined",
+    ),
     Workload("open", "opening", lambda store, sample: store.reopen()),
 )
