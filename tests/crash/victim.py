@@ -43,7 +43,7 @@ def prepare(db: Connection) -> None:
     with db.transaction():
         if "accounts" in r.table_list().run(db):
             return
-        for name in ("accounts", "moves", "documents"):
+        for name in ("accounts", "moves", "documents", "ballast"):
             r.table_create(name).run(db)
         r.table("accounts").insert([{"id": number, "money": 100} for number in range(ACCOUNTS)]).run(db)
         r.table("moves").index_create("from").run(db)
@@ -77,6 +77,11 @@ def churn(db: Connection, rng: random.Random) -> None:
     else:
         changed = {**document(number), "kind": rng.randrange(9), "tags": [f"t{rng.randrange(6)}"]}
         r.table("documents").insert(changed, conflict="replace").run(db)
+
+
+def grow(db: Connection) -> None:
+    """Add what nothing makes room for again."""
+    r.table("ballast").insert([{"text": "x" * 2_000} for _ in range(5)]).run(db)
 
 
 def keep_building(path: str, seed: int) -> None:
@@ -145,6 +150,8 @@ def main() -> None:
             again_when_grown(lambda: move(db, rng, number))
             os.write(1, b"%d\n" % number)
             again_when_grown(lambda: churn(db, rng))
+            if given.map_bytes is not None:
+                again_when_grown(lambda: grow(db))
 
 
 if __name__ == "__main__":
