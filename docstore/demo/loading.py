@@ -11,7 +11,7 @@ from typing import Any, Final
 from docstore.demo.stage import Stage, timed
 from query import r
 
-COPIES: Final = 20
+COPIES: Final = 10
 """Copies of each package in `archive`: with 4,000 documents an index is built before one can look at its progress bar."""
 
 
