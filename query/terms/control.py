@@ -11,8 +11,9 @@ from itertools import count
 from typing import Any, Final, TypeAlias
 
 from query.arguments import whole_number
+from query.closures import Closure, CompiledFunction, Env, arity_error, located
 from query.errors import ReqlNonExistenceError, ReqlQueryLogicError, ReqlServerCompileError, ReqlUserError
-from query.evaluate import Closure, CompiledFunction, Compiler, Env, arity_error, located
+from query.evaluate import Compiler
 from query.registry import term
 from query.runtime import Document, Function, Row, Stream, runtime_type_name
 from query.summary import Summary
@@ -133,7 +134,7 @@ def _(compiler: Compiler, node: Term) -> Closure:
 
 
 @term(65, on="both")
-def branch(test: Value, value: object, *rest: object) -> object:
+def branch(test: Value, value: object, other: object, *rest: object) -> object:
     """The value after the first test that holds, or the last value where none does: `r.branch(test, value, ..., other)`.
 
     Only False and null do not hold. What is not chosen is not evaluated.
