@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from query.annotations import accepted, argument_error
+from query.closures import CompiledFunction, Env, located
 from query.errors import ReqlNonExistenceError, ReqlQueryLogicError
-from query.evaluate import CompiledFunction, Compiler, Env, located
+from query.evaluate import Compiler
 from query.json_text import shown
 from query.runtime import Fields
 from query.term import FUNC, Argument, Term

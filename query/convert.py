@@ -19,8 +19,8 @@ from contextlib import suppress
 from typing import Any, Final
 
 from query.annotations import accepted, argument_error, takes_function, takes_source
+from query.closures import arity_error
 from query.errors import ReqlArgumentError, ReqlDriverCompileError, ReqlServerCompileError
-from query.evaluate import arity_error
 from query.printer import Path, underline
 from query.registry import Declaration, Parameter
 from query.term import FUNC, VAR, Argument, Source, Term, expand, make_array, make_object

@@ -13,11 +13,6 @@ A term is compiled for what its surroundings want of it:
 | `Compiler.any`     | whatever the term is: value, `Stream`, `Row`, `Grouped`, `Function`, ...; streams are not begun  |
 | `Compiler.function`| a `CompiledFunction`: the slots of the variables and the closure of the body                     |
 
-Annotations of a plain term's parameters say how its arguments are compiled and checked: `str`, `int` (a whole number),
-`int | float` (any number), `bool`, `list`, `dict`, `bytes`, `Time` and unions of them with each other or None; `Value`
-for any plain value, `Iterator[Value]` for the rows of any sequence, `Function` for a function, `Any`... is `Value`;
-`object` for anything at all. A first parameter called `run` is the `Run`.
-
 Applied to grouped data, a term is applied to each group, until `ungroup`.
 
 An error remembers the innermost term that raised it.
@@ -25,154 +20,38 @@ An error remembers the innermost term that raised it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import compress
 from operator import itemgetter
-from time import perf_counter
-from typing import Any, Final, NamedTuple, TypeAlias, get_origin
+from typing import Any, Final
 
 from query.analysis import fields_of
-from query.annotations import accepted, argument_error
-from query.errors import ReqlError, ReqlQueryLogicError, ReqlServerCompileError
-from query.registry import BY_KIND, Declaration, Parameter
-from query.runtime import (
-    Fields,
-    Function,
-    Grouped,
-    Keep,
-    Literal,
-    Row,
-    Stream,
-    collect,
-    iterate,
-    runtime_type_name,
+from query.annotations import accepted
+from query.closures import (
+    Closure,
+    CompiledFunction,
+    Env,
+    KeepMaker,
+    Note,
+    Transform,
+    arity_error,
+    as_field,
+    as_value,
+    located,
 )
+from query.errors import ReqlError, ReqlQueryLogicError, ReqlServerCompileError
+from query.plain import compile_plain
+from query.profile import Profile
+from query.registry import BY_KIND, Declaration
+from query.runtime import Fields, Function, Grouped, Stream, collect, iterate, runtime_type_name
 from query.term import FUNC, IMPLICIT_VAR, MAKE_ARRAY, MAKE_OBJ, PARAMETER, VAR, Argument, Kind, Source, Term
-from query.values import VALUE_TYPES, Bound, Value
-
-Env: TypeAlias = list[Any]
-Closure: TypeAlias = Callable[[Env], Any]
-
-
-@dataclass(frozen=True, slots=True)
-class MakeKeep:
-    """What makes the `Keep` of a scan within one execution, and the fields that its test looks at."""
-
-    fields: Fields
-    make: Callable[[Env], Keep]
-
-    def __call__(self, env: Env) -> Keep:
-        return self.make(env)
-
-
-KeepMaker: TypeAlias = MakeKeep | None
+from query.values import VALUE_TYPES, Value
 
 SLOT: Final = Kind("slot", -2, structural=True)
 """A place of the environment, for terms that the compiler makes: its argument is the place."""
 
 _OPAQUE_TO_GROUPS: Final = frozenset({"ungroup", "type_of", "info", "do", "default"})
-
-
-class Transform(NamedTuple):
-    """A term from rows to rows: the fields that it needs of its input, the change, whether documents stay documents."""
-
-    need: Fields
-    make: Callable[[Env, Iterator[Value]], Iterator[Value]]
-    selects: bool = False
-
-
-class Note(NamedTuple):
-    """What a scan was compiled for: the fields that are needed, and those that its test looks at."""
-
-    need: Fields
-    tested: bool
-    tests: Fields
-
-
-class Seen:
-    """What was seen of one part of a query while it ran; the seconds are its own and those of what it reads from."""
-
-    __slots__ = ("rows", "seconds", "tested")
-
-    def __init__(self) -> None:
-        self.rows = 0
-        self.tested = 0
-        self.seconds = 0.0
-
-
-class Profile:
-    """What was seen of each part, by the identity of its term."""
-
-    def __init__(self) -> None:
-        self.parts: dict[int, Seen] = {}
-
-    def watch(self, node: Term, rows: Closure) -> Closure:
-        """The rows of a part, counted and timed."""
-        seen = self.parts.setdefault(id(node), Seen())
-
-        def watched(env: Env) -> Iterator[Value]:
-            started = perf_counter()
-            found = rows(env)
-            seen.seconds += perf_counter() - started
-            while True:
-                started = perf_counter()
-                try:
-                    row = next(found)
-                except StopIteration:
-                    return
-                finally:
-                    seen.seconds += perf_counter() - started
-                seen.rows += 1
-                yield row
-
-        return watched
-
-    def watch_keep(self, node: Term, keep: MakeKeep) -> MakeKeep:
-        """The test of a scan, its calls counted."""
-        seen = self.parts.setdefault(id(node), Seen())
-
-        def make(env: Env) -> Keep:
-            fields, test = keep(env)
-
-            def counted(row: Value) -> bool:
-                seen.tested += 1
-                return test(row)
-
-            return Keep(fields, counted)
-
-        return MakeKeep(keep.fields, make)
-
-
-class CompiledFunction(NamedTuple):
-    """A function of the query: the slots of its variables, its body, and which fields of each variable it looks at."""
-
-    slots: tuple[int, ...]
-    body: Closure
-    fields: tuple[Fields, ...]
-
-    def bind(self, env: Env) -> Callable[..., Any]:
-        """The function as a Python callable, within one execution."""
-        body = self.body
-        if len(self.slots) == 1:
-            (slot,) = self.slots
-
-            def call_one(value: Value) -> Any:
-                env[slot] = value
-                return body(env)
-
-            return call_one
-        slots = self.slots
-
-        def call(*values: Value) -> Any:
-            if len(values) != len(slots):
-                raise arity_error(len(slots), len(values))
-            for slot, value in zip(slots, values, strict=True):
-                env[slot] = value
-            return body(env)
-
-        return call
 
 
 class Compiler:
@@ -423,7 +302,7 @@ class Compiler:
             return closure
         if "transforms" in hooks:
             return self.transforming(node, hooks["transforms"](self, node, None))
-        return self._plain(node, declaration)
+        return compile_plain(self, node, declaration)
 
     def _transformed(self, node: Term, transform: Transform) -> Closure:
         source, make = self.rows(node.args[0], transform.need), transform.make
@@ -515,147 +394,6 @@ class Compiler:
             declaration.check_arity(count)
         except ReqlServerCompileError as error:
             raise ReqlQueryLogicError(error.message, node) from None
-
-    def _plain(self, node: Term, declaration: Declaration) -> Closure:
-        """A term that is a Python function of its arguments' values."""
-        need = declaration.hooks["needs"](self, node) if "needs" in declaration.hooks else None
-        args = [self._argument(arg, declaration.argument(index), node, need) for index, arg in enumerate(node.args)]
-        options = {
-            name: self._argument(arg, declaration.options[name], node, None) for name, arg in node.options.items()
-        }
-        function = declaration.function
-        if declaration.takes_run:
-            args.insert(0, itemgetter(0))
-        if declaration.maps:
-            return self._mapping(node, function, args, options)
-        if options:
-
-            def with_options(env: Env) -> Any:
-                try:
-                    return function(*[arg(env) for arg in args], **{name: arg(env) for name, arg in options.items()})
-                except ReqlError as error:
-                    raise located(error, node) from None
-
-            return with_options
-        if len(args) == 1:
-            (only,) = args
-
-            def unary(env: Env) -> Any:
-                try:
-                    return function(only(env))
-                except ReqlError as error:
-                    raise located(error, node) from None
-
-            return unary
-        if len(args) == 2:
-            left, right = args
-
-            def binary(env: Env) -> Any:
-                try:
-                    return function(left(env), right(env))
-                except ReqlError as error:
-                    raise located(error, node) from None
-
-            return binary
-
-        def nary(env: Env) -> Any:
-            try:
-                return function(*[arg(env) for arg in args])
-            except ReqlError as error:
-                raise located(error, node) from None
-
-        return nary
-
-    def _mapping(
-        self, node: Term, function: Callable[..., Any], args: list[Closure], options: dict[str, Closure]
-    ) -> Closure:
-        """A term of one row that, on a sequence, is applied to each row."""
-        source, others = self.any(node.args[0]), args[1:]
-        stream_rows = self.rows(node.args[0]) if self.is_stream(node.args[0]) else None
-
-        def mapping(env: Env) -> Any:
-            found = source(env)
-            rest = [arg(env) for arg in others]
-            named = {name: arg(env) for name, arg in options.items()}
-            try:
-                if type(found) is list:
-                    return [function(row, *rest, **named) for row in found]
-                if type(found) is Stream:
-                    rows = partial(stream_rows, env) if stream_rows else found.rows
-                    return found.changed(env[0], lambda: (function(row, *rest, **named) for row in rows()))
-                return function(as_value(found), *rest, **named)
-            except ReqlError as error:
-                raise located(error, node) from None
-
-        return mapping
-
-    def _argument(self, arg: Argument, parameter: Parameter, node: Term, need: Fields) -> Closure:
-        annotation = parameter.annotation
-        if annotation is object:
-            return self.any(arg)
-        if get_origin(annotation) is Iterator or annotation is Iterator:
-            return self.rows(arg, need)
-        if annotation is Function:
-            return self._function_argument(arg)
-        inner = self.value(arg)
-        wanted = accepted(annotation)
-        if wanted is None or wanted.types == VALUE_TYPES:
-            return inner
-        kinds, whole = wanted
-
-        def checked(env: Env) -> Value:
-            found = inner(env)
-            if type(found) in kinds and not (whole and type(found) is float):
-                return found
-            raise located(argument_error(wanted, found), arg if type(arg) is Term else node)
-
-        def checked_whole(env: Env) -> Value:
-            found = inner(env)
-            return int(found) if type(found) is float and found.is_integer() else checked(env)
-
-        return checked_whole if whole else checked
-
-    def _function_argument(self, arg: Argument) -> Closure:
-        compiled = self.function(arg)
-        return lambda env: Function(len(compiled.slots), compiled.bind(env), compiled.fields)
-
-
-# Values
-
-
-def as_value(found: Any) -> Value:
-    """What a term gave, as a plain value; ReqlQueryLogicError where it is a stream, a table, a function."""
-    kind = type(found)
-    if kind in VALUE_TYPES or kind is Bound:
-        return found
-    if kind is Row:
-        return found.value
-    raise ReqlQueryLogicError(f"Expected type DATUM but found {runtime_type_name(found)}.")
-
-
-def as_field(found: Any) -> Value:
-    """A value inside an object that is being built, where `r.literal` may stand."""
-    return found if type(found) in VALUE_TYPES else as_literal(found)
-
-
-def as_literal(found: Any) -> Value:
-    """A plain value, or `r.literal`."""
-    return found if type(found) is Literal else as_value(found)
-
-
-def located(error: ReqlError, node: Argument) -> ReqlError:
-    """The error, with the term that raised it unless one inside it did already."""
-    if error.term is None:
-        error.term = node
-    return error
-
-
-def arity_error(expected: int, found: int) -> ReqlQueryLogicError:
-    """The error for a function called with another number of arguments than it takes."""
-    return ReqlQueryLogicError(
-        f"Expected function with {found} argument{'' if found == 1 else 's'} "
-        f"but found function with {expected} argument{'' if expected == 1 else 's'}."
-    )
 
 
 def _constant(value: Value) -> Closure:

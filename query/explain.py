@@ -20,9 +20,10 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any, Final
 
-from query.evaluate import Compiler, Profile
+from query.evaluate import Compiler
 from query.planner import Plan, make_plan
 from query.printer import print_query
+from query.profile import Profile
 from query.runtime import Range, Run, Stream, Table
 from query.term import FUNC, PARAMETER, Argument, Term
 from query.values import Value

@@ -28,9 +28,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from query.analysis import parameterize
+from query.closures import Closure
 from query.determinism import check_writes
 from query.errors import ReqlDriverCompileError, ReqlError
-from query.evaluate import Closure, Compiler
+from query.evaluate import Compiler
 from query.locate import explain_error
 from query.merge import check_literals
 from query.registry import TERMS

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TypeAlias, Union
 
+from query.closures import Env
 from query.errors import ReqlQueryLogicError
-from query.evaluate import Compiler, Env
+from query.evaluate import Compiler
 from query.json_text import shown
 from query.runtime import Document, Fields
 from query.term import Argument, Term

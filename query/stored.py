@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 from query.analysis import free_variables
-from query.evaluate import Compiler, Env
+from query.closures import Env
+from query.evaluate import Compiler
 from query.term import (
     FUNC,
     IMPLICIT_VAR,

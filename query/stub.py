@@ -2,7 +2,8 @@
 
 The methods come from the registry. What a parameter takes follows from its annotation: a value of that type, or a query
 that may give one; where a function may stand, a callable of queries. Arguments are positional and options are keywords,
-as they are when a query runs. The guards against Python's traps (`bool`, `in`, `len`, iteration) are left out, so that
+as they are when a query runs. What is inside an array or an object may be anything to a type checker, since it takes a list
+of documents with fields of several types for a `list[dict[str, object]]`. The guards against Python's traps (`bool`, `in`, `len`, iteration) are left out, so that
 type checkers refuse what they would raise for.
 """
 
@@ -29,14 +30,13 @@ _HEAD: Final = '''\
 """The types of `query.builder`, written by `python -m query.stub` from the declared terms. Not edited by hand."""
 
 # fmt: off
-# ruff: noqa: E501
+# ruff: noqa: A002, E501
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, tzinfo
 from typing import Any, Protocol, TypeAlias
 
 from query.convert import Chain
-from query.operators import ARITHMETIC, LOGIC, OPERATORS
 from query.term import Argument
 from query.values import Geometry
 
@@ -51,8 +51,8 @@ Data: TypeAlias = (
     | memoryview
     | datetime
     | Geometry
-    | Sequence[Data]
-    | Mapping[str, Data]
+    | Sequence[object]
+    | Mapping[str, object]
     | None
 )
 Slice: TypeAlias = slice
@@ -64,12 +64,12 @@ _NAMES: Final[dict[Any, tuple[str, ...]]] = {
     float: ("float",),
     bool: ("bool",),
     bytes: ("bytes", "bytearray", "memoryview"),
-    list: ("Sequence[Data]",),
-    dict: ("Mapping[str, Data]",),
+    list: ("Sequence[object]",),
+    dict: ("Mapping[str, object]",),
     Time: ("datetime",),
     Geometry: ("Geometry",),
     datetime: ("datetime",),
-    Source: ("Iterable[Data]",),
+    Source: ("Iterable[object]",),
     types.NoneType: ("None",),
 }
 

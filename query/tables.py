@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from query.closures import Env, located
 from query.errors import ReqlError, ReqlQueryLogicError
-from query.evaluate import Compiler, Env, located
+from query.evaluate import Compiler
 from query.runtime import Database, Index, Range, Stream, Table, type_error
 from query.term import Argument, Term
 from query.values import MAXVAL, MINVAL, Value

@@ -6,9 +6,10 @@ commanded, and hands over index functions as the text of their wire form.
 
 from __future__ import annotations
 
+from query.closures import Closure, Env, located
 from query.determinism import unproven_part
 from query.errors import ReqlError, ReqlQueryLogicError
-from query.evaluate import Closure, Compiler, Env, located
+from query.evaluate import Compiler
 from query.registry import term
 from query.runtime import Database, Function, Run, Stream, Table, type_error
 from query.stored import stored_function

@@ -13,8 +13,9 @@ from itertools import count as counter
 from typing import Any, Final
 
 from query.arguments import Test, function_of, predicate, union_of
+from query.closures import Closure, Env, located
 from query.errors import ReqlError, ReqlNonExistenceError
-from query.evaluate import Closure, Compiler, Env, located
+from query.evaluate import Compiler
 from query.registry import term
 from query.runtime import Fields, Function, Grouped, Run, Stream, collect, iterate, type_error
 from query.tables import index_of, slice_of_index, table_of

@@ -8,8 +8,9 @@ import uuid as python_uuid
 from collections.abc import Callable
 from typing import Any, Final, NoReturn, TypeAlias
 
+from query.closures import Closure, Env, as_value, located
 from query.errors import ReqlCompileError, ReqlError, ReqlNonExistenceError, ReqlQueryLogicError
-from query.evaluate import Closure, Compiler, Env, as_value, located
+from query.evaluate import Compiler
 from query.json_text import compact, number_text, shown
 from query.registry import term
 from query.runtime import (

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
 from query.arguments import union_of
+from query.closures import Closure, Env, KeepMaker, MakeKeep, as_literal, located
 from query.errors import ReqlError, ReqlNonExistenceError, ReqlQueryLogicError
-from query.evaluate import Closure, Compiler, Env, KeepMaker, MakeKeep, as_literal, located
+from query.evaluate import Compiler
 from query.json_text import shown
 from query.merge import merge as merged
 from query.registry import term

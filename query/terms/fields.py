@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any, Final, NamedTuple
 
+from query.closures import Closure, Env, KeepMaker, as_value, located
 from query.errors import ReqlError, ReqlNonExistenceError, ReqlQueryLogicError
-from query.evaluate import Closure, Compiler, Env, KeepMaker, as_value, located
+from query.evaluate import Compiler
 from query.json_text import pretty, shown
 from query.registry import TERMS, term
 from query.runtime import Fields, Row, Stream, collect, runtime_type_name, type_error

@@ -16,8 +16,9 @@ from itertools import product
 from typing import Any, Final, TypeAlias
 
 from query.arguments import MISSING, Read, Reader, function_of, reader, union_of
+from query.closures import Closure, Env
 from query.errors import ReqlQueryLogicError, ReqlResourceLimitError
-from query.evaluate import Closure, Compiler, Env
+from query.evaluate import Compiler
 from query.registry import term
 from query.runtime import Fields, Function, Grouped, Run, runtime_type_name
 from query.tables import slice_of_index

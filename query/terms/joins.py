@@ -7,8 +7,9 @@ from itertools import chain, islice
 from typing import Any, Final, TypeAlias
 
 from query.arguments import Read, function_of, reader
+from query.closures import Env, Transform, located
 from query.errors import ReqlError, ReqlQueryLogicError
-from query.evaluate import Compiler, Env, Transform, located
+from query.evaluate import Compiler
 from query.merge import merge
 from query.registry import term
 from query.runtime import Document, Fields, Function, Index, Run, Table

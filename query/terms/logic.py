@@ -16,7 +16,8 @@ from operator import le as py_le
 from operator import lt as py_lt
 from typing import Any, Final, TypeAlias
 
-from query.evaluate import Closure, Compiler, Env
+from query.closures import Closure, Env
+from query.evaluate import Compiler
 from query.registry import term
 from query.term import PARAMETER, Argument, Term
 from query.terms.fields import VariableField, variable_field

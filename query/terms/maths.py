@@ -13,8 +13,9 @@ from collections.abc import Callable
 from functools import reduce
 from typing import Final, TypeAlias
 
+from query.closures import Closure, Env, located
 from query.errors import ReqlError, ReqlQueryLogicError
-from query.evaluate import Closure, Compiler, Env, located
+from query.evaluate import Compiler
 from query.registry import term
 from query.runtime import Run, type_error
 from query.term import Term

@@ -17,8 +17,9 @@ from itertools import groupby
 from typing import Any, Final, NamedTuple
 
 from query.arguments import MISSING, Read, reader, union_of
+from query.closures import Closure, Env, KeepMaker, MakeKeep, located
 from query.errors import ReqlError, ReqlQueryLogicError, ReqlServerCompileError
-from query.evaluate import Closure, Compiler, Env, KeepMaker, MakeKeep, located
+from query.evaluate import Compiler
 from query.registry import term
 from query.runtime import Fields, Function, Index, Keep, Range, Run, Stream, collect, iterate
 from query.tables import slice_of_index

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from query.closures import Closure, Env, KeepMaker, MakeKeep, Transform, located
 from query.errors import ReqlError, ReqlNonExistenceError
-from query.evaluate import Closure, Compiler, Env, KeepMaker, MakeKeep, Transform, located
+from query.evaluate import Compiler
 from query.registry import term
 from query.runtime import (
     Database,

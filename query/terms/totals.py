@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, TypeAlias
 
 from query.arguments import MISSING, Read, Reader, reader
+from query.closures import Closure, Env, MakeKeep, located
 from query.errors import ReqlError, ReqlNonExistenceError, ReqlQueryLogicError
-from query.evaluate import Closure, Compiler, Env, MakeKeep, located
+from query.evaluate import Compiler
 from query.registry import term
 from query.runtime import Function, Grouped, Keep, Run, type_error
 from query.tables import slice_of_index

@@ -13,8 +13,9 @@ from itertools import chain, islice
 from typing import Any, Final
 
 from query.arguments import function_of, predicate, union_of, whole_number
+from query.closures import Closure, Env, KeepMaker, Transform, located
 from query.errors import ReqlError, ReqlQueryLogicError
-from query.evaluate import Closure, Compiler, Env, KeepMaker, Transform, located
+from query.evaluate import Compiler
 from query.registry import TERMS, term
 from query.runtime import Fields, Function, Stream, collect, iterate
 from query.term import Term

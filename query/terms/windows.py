@@ -12,8 +12,9 @@ from itertools import islice
 from typing import Any, Final, NamedTuple
 
 from query.arguments import union_of, whole_number
+from query.closures import Closure, Env, KeepMaker, located
 from query.errors import ReqlNonExistenceError, ReqlQueryLogicError
-from query.evaluate import Closure, Compiler, Env, KeepMaker, located
+from query.evaluate import Compiler
 from query.registry import term
 from query.runtime import Fields, Row, Stream, runtime_type_name, type_error
 from query.tables import is_open

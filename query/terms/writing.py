@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from query.analysis import free_variables
+from query.closures import Closure, Env, as_literal, located
 from query.determinism import unproven_part
 from query.errors import ReqlError, ReqlQueryLogicError
-from query.evaluate import Closure, Compiler, Env, as_literal, located
+from query.evaluate import Compiler
 from query.json_text import pretty
 from query.merge import merge
 from query.registry import term

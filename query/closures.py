@@ -1,0 +1,117 @@
+"""What terms are compiled to, and what closures do with each other's values and errors.
+
+A closure takes the *environment* of one execution, a list: the `Run` at 0, then the constants taken out of the query, then
+one slot for each variable of each function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeAlias
+
+from query.errors import ReqlError, ReqlQueryLogicError
+from query.runtime import Fields, Keep, Literal, Row, runtime_type_name
+from query.term import Argument
+from query.values import VALUE_TYPES, Bound, Value
+
+Env: TypeAlias = list[Any]
+Closure: TypeAlias = Callable[[Env], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class MakeKeep:
+    """What makes the `Keep` of a scan within one execution, and the fields that its test looks at."""
+
+    fields: Fields
+    make: Callable[[Env], Keep]
+
+    def __call__(self, env: Env) -> Keep:
+        return self.make(env)
+
+
+KeepMaker: TypeAlias = MakeKeep | None
+
+
+class Transform(NamedTuple):
+    """A term from rows to rows: the fields that it needs of its input, the change, whether documents stay documents."""
+
+    need: Fields
+    make: Callable[[Env, Iterator[Value]], Iterator[Value]]
+    selects: bool = False
+
+
+class Note(NamedTuple):
+    """What a scan was compiled for: the fields that are needed, and those that its test looks at."""
+
+    need: Fields
+    tested: bool
+    tests: Fields
+
+
+class CompiledFunction(NamedTuple):
+    """A function of the query: the slots of its variables, its body, and which fields of each variable it looks at."""
+
+    slots: tuple[int, ...]
+    body: Closure
+    fields: tuple[Fields, ...]
+
+    def bind(self, env: Env) -> Callable[..., Any]:
+        """The function as a Python callable, within one execution."""
+        body = self.body
+        if len(self.slots) == 1:
+            (slot,) = self.slots
+
+            def call_one(value: Value) -> Any:
+                env[slot] = value
+                return body(env)
+
+            return call_one
+        slots = self.slots
+
+        def call(*values: Value) -> Any:
+            if len(values) != len(slots):
+                raise arity_error(len(slots), len(values))
+            for slot, value in zip(slots, values, strict=True):
+                env[slot] = value
+            return body(env)
+
+        return call
+
+
+# Values and errors
+
+
+def as_value(found: Any) -> Value:
+    """What a term gave, as a plain value; ReqlQueryLogicError where it is a stream, a table, a function."""
+    kind = type(found)
+    if kind in VALUE_TYPES or kind is Bound:
+        return found
+    if kind is Row:
+        return found.value
+    raise ReqlQueryLogicError(f"Expected type DATUM but found {runtime_type_name(found)}.")
+
+
+def as_field(found: Any) -> Value:
+    """A value inside an object that is being built, where `r.literal` may stand."""
+    return found if type(found) in VALUE_TYPES else as_literal(found)
+
+
+def as_literal(found: Any) -> Value:
+    """A plain value, or `r.literal`."""
+    return found if type(found) is Literal else as_value(found)
+
+
+def located(error: ReqlError, node: Argument) -> ReqlError:
+    """The error, with the term that raised it unless one inside it did already."""
+    if error.term is None:
+        error.term = node
+    return error
+
+
+def arity_error(expected: int, found: int) -> ReqlQueryLogicError:
+    """The error for a function called with another number of arguments than it takes."""
+    return ReqlQueryLogicError(
+        f"Expected function with {found} argument{'' if found == 1 else 's'} "
+        f"but found function with {expected} argument{'' if expected == 1 else 's'}."
+    )
