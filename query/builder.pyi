@@ -1,7 +1,6 @@
 """The types of `query.builder`, written by `python -m query.stub` from the declared terms. Not edited by hand."""
 
 # fmt: off
-# ruff: noqa: A002, E501
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, tzinfo
@@ -11,6 +10,9 @@ from query.convert import Chain
 from query.term import Argument
 from query.values import Geometry
 
+Array: TypeAlias = Sequence[object]
+Object: TypeAlias = Mapping[str, object]
+Rows: TypeAlias = Iterable[object]
 Data: TypeAlias = (
     Query
     | bool
@@ -22,8 +24,8 @@ Data: TypeAlias = (
     | memoryview
     | datetime
     | Geometry
-    | Sequence[object]
-    | Mapping[str, object]
+    | Array
+    | Object
     | None
 )
 Slice: TypeAlias = slice
@@ -91,7 +93,7 @@ class Query(Chain):
         """The bits that an odd number of the whole numbers have, in two's complement."""
     def bracket(self, key: Query | str | int, /) -> Query:
         """The field of an object, the field of each object of a sequence that has it, or the element at a place."""
-    def branch(self, value: Data | Callable[..., Data], /, *rest: Data | Callable[..., Data]) -> Query:
+    def branch(self, value: Data | Callable[..., Data], other: Data | Callable[..., Data], /, *rest: Data | Callable[..., Data]) -> Query:
         """The value after the first test that holds, or the last value where none does: `r.branch(test, value, ..., other)`."""
     def ceil(self) -> Query:
         """The least whole number that is not less."""
@@ -113,7 +115,7 @@ class Query(Chain):
         """Delete a document, the documents of a selection, or those of a table. Options as of `insert`."""
     def delete_at(self, index: Query | int, end: Query | int | None = ..., /) -> Query:
         """An array without the element at a place, or without those from there up to the place `end`."""
-    def difference(self, other: Query | Sequence[object], /) -> Query:
+    def difference(self, other: Query | Array, /) -> Query:
         """The elements of an array that are not in another one; what occurs twice stays twice."""
     def distinct(self, *, index: Query | str | None = ...) -> Query:
         """The distinct elements in order; of a table with `index`, the distinct keys of that index, as a stream."""
@@ -125,7 +127,7 @@ class Query(Chain):
         """Whether all values are equal: 1 is 1.0, and is not True. Written `left == right`."""
     def eq_join(self, key: Query | str | Callable[[Query], Data], table: Data | Callable[..., Data], /, *, index: Query | str | None = ..., ordered: Query | bool = ...) -> Query:
         """The pairs of rows and the documents of a table whose primary key, or key in `index`, is a field of the row."""
-    def filter(self, predicate: Query | Callable[[Query], Data] | Mapping[str, object], /, *, default: Data = ...) -> Query:
+    def filter(self, predicate: Query | Callable[[Query], Data] | Object, /, *, default: Data = ...) -> Query:
         """The rows for which a predicate holds: a function, an expression of `r.row`, or an object of fields to match."""
     def floor(self) -> Query:
         """The greatest whole number that is not greater."""
@@ -147,7 +149,7 @@ class Query(Chain):
         """Whether each value is greater than the next. Written `left > right`."""
     def has_fields(self, *selectors: Data) -> Query:
         """Whether an object has all of these fields and none of them is null; of a sequence, the objects that have."""
-    def index_create(self, name: Query | str, function: Query | Callable[[Query], Data] | Sequence[object] | bytes | bytearray | memoryview | None = ..., /, *, multi: Query | bool | None = ..., geo: Query | bool | None = ..., unique: Query | bool | None = ...) -> Query:
+    def index_create(self, name: Query | str, function: Query | Callable[[Query], Data] | Array | bytes | bytearray | memoryview | None = ..., /, *, multi: Query | bool | None = ..., geo: Query | bool | None = ..., unique: Query | bool | None = ...) -> Query:
         """Create an index on a table. It is built while the table goes on being read and written; see `index_wait`."""
     def index_drop(self, name: Query | str, /) -> Query:
         """Drop an index."""
@@ -163,7 +165,7 @@ class Query(Chain):
         """What is known of a value, a selection, a table or a database: its type, and what belongs to that type."""
     def inner_join(self, other: Data | Callable[..., Data], predicate: Query | Callable[[Query, Query], Data], /) -> Query:
         """The pairs of rows of two sequences for which a function of both holds."""
-    def insert(self, documents: Query | Mapping[str, object] | Sequence[object] | Iterable[object], /, *, conflict: Query | str | Callable[..., Data] = ..., return_changes: Query | bool | str = ..., durability: Query | str | None = ..., ignore_write_hook: Query | bool = ...) -> Query:
+    def insert(self, documents: Query | Object | Array | Rows, /, *, conflict: Query | str | Callable[..., Data] = ..., return_changes: Query | bool | str = ..., durability: Query | str | None = ..., ignore_write_hook: Query | bool = ...) -> Query:
         """Insert a document, a list of them, those of any Python iterable, or the rows of a query."""
     def insert_at(self, index: Query | int, value: Data, /) -> Query:
         """An array with one more element before a place; at its end for the place -1."""
@@ -181,7 +183,7 @@ class Query(Chain):
         """Apply a function to each element of a sequence, or to the elements of several, taken in step."""
     def max(self, key: Query | str | Callable[[Query], Data] | None = ..., /, *, index: Query | str | None = ...) -> Query:
         """The greatest element; with a field or function, the element for which that is greatest."""
-    def merge(self, *others: Query | Mapping[str, object] | Callable[..., Data]) -> Query:
+    def merge(self, *others: Query | Object | Callable[..., Data]) -> Query:
         """An object, or each object of a sequence, with others merged into it from left to right, objects inside it too."""
     def min(self, key: Query | str | Callable[[Query], Data] | None = ..., /, *, index: Query | str | None = ...) -> Query:
         """The least element; with a field or function, the element for which that is least."""
@@ -209,25 +211,25 @@ class Query(Chain):
         """An array with one more element at its start."""
     def reduce(self, function: Query | Callable[[Query, Query], Data], /) -> Query:
         """Make one value of a sequence by a function of two: of the first two elements, then of its result and the next one."""
-    def replace(self, change: Query | Mapping[str, object] | Callable[[Query], Data] | None, /, *, return_changes: Query | bool | str = ..., durability: Query | str | None = ..., non_atomic: Query | bool = ..., ignore_write_hook: Query | bool = ...) -> Query:
+    def replace(self, change: Query | Object | Callable[[Query], Data] | None, /, *, return_changes: Query | bool | str = ..., durability: Query | str | None = ..., non_atomic: Query | bool = ..., ignore_write_hook: Query | bool = ...) -> Query:
         """Put another document in the place of a document, or of each document of a selection or a table."""
     def round(self) -> Query:
         """The nearest whole number; a half is rounded away from zero."""
     def sample(self, count: Query | int, /) -> Query:
         """So many elements, taken at random, each at most once; all of them where there are no more."""
-    def set_difference(self, other: Query | Sequence[object], /) -> Query:
+    def set_difference(self, other: Query | Array, /) -> Query:
         """The distinct elements of an array that are not in another one."""
     def set_insert(self, value: Data, /) -> Query:
         """The distinct elements of an array and a value."""
-    def set_intersection(self, other: Query | Sequence[object], /) -> Query:
+    def set_intersection(self, other: Query | Array, /) -> Query:
         """The distinct elements that are in both arrays."""
-    def set_union(self, other: Query | Sequence[object], /) -> Query:
+    def set_union(self, other: Query | Array, /) -> Query:
         """The distinct elements of two arrays."""
     def skip(self, count: Query | int, /) -> Query:
         """All but the first `count` elements; of an array, a negative count gives the last ones."""
     def slice(self, first: Query | int, end: Query | int | None = ..., /, *, left_bound: Query | str = ..., right_bound: Query | str = ...) -> Query:
         """The elements from place `first` up to `end`, or to the end of the sequence; also written `sequence[first:end]`."""
-    def splice_at(self, index: Query | int, other: Query | Sequence[object], /) -> Query:
+    def splice_at(self, index: Query | int, other: Query | Array, /) -> Query:
         """An array with the elements of another one before a place; at its end for the place -1."""
     def status(self) -> Query:
         """Whether a table can be read and written: here it always can."""
@@ -239,7 +241,7 @@ class Query(Chain):
         """Return when everything written to a table is on the disk, what was written with soft durability too."""
     def table(self, *names: Query | str, read_mode: Query | str | None = ..., identifier_format: Query | str | None = ...) -> Query:
         """All documents of a table, in the order of the primary key; `r.table(name)` is of the default database."""
-    def table_create(self, name: Data | Callable[..., Data] = ..., /, *, primary_key: Query | str | None = ..., durability: Query | str | None = ..., shards: Query | int | None = ..., replicas: Query | int | Mapping[str, object] | None = ..., primary_replica_tag: Query | str | None = ..., nonvoting_replica_tags: Query | Sequence[object] | None = ...) -> Query:
+    def table_create(self, name: Data | Callable[..., Data] = ..., /, *, primary_key: Query | str | None = ..., durability: Query | str | None = ..., shards: Query | int | None = ..., replicas: Query | int | Object | None = ..., primary_replica_tag: Query | str | None = ..., nonvoting_replica_tags: Query | Array | None = ...) -> Query:
         """Create a table: `r.table_create(name)` in the default database, `r.db(database).table_create(name)` in another."""
     def table_drop(self, name: Data | Callable[..., Data] = ..., /) -> Query:
         """Drop a table with its documents and indexes."""
@@ -253,9 +255,9 @@ class Query(Chain):
         """The name of a value's type: NULL, BOOL, NUMBER, STRING, ARRAY, OBJECT, PTYPE<TIME>, STREAM, TABLE and so on."""
     def ungroup(self) -> Query:
         """Make an array of groups, `{"group": key, "reduction": value}` each, in order of key."""
-    def union(self, *sequences: Data | Callable[..., Data], interleave: Query | bool | str | Sequence[object] | Callable[..., Data] = ...) -> Query:
+    def union(self, *sequences: Data | Callable[..., Data], interleave: Query | bool | str | Array | Callable[..., Data] = ...) -> Query:
         """The elements of several sequences, one sequence after the other."""
-    def update(self, change: Query | Mapping[str, object] | Callable[[Query], Data], /, *, return_changes: Query | bool | str = ..., durability: Query | str | None = ..., non_atomic: Query | bool = ..., ignore_write_hook: Query | bool = ...) -> Query:
+    def update(self, change: Query | Object | Callable[[Query], Data], /, *, return_changes: Query | bool | str = ..., durability: Query | str | None = ..., non_atomic: Query | bool = ..., ignore_write_hook: Query | bool = ...) -> Query:
         """Merge fields into a document, the documents of a selection, or those of a table."""
     def values(self) -> Query:
         """The values of an object's fields, in the order of their names."""
@@ -282,7 +284,7 @@ class R:
         """The sum of numbers, of a time and seconds; strings and arrays are put together. Written `left + right`."""
     def and_(self, *values: Data) -> Query:
         """The first value that counts as false (False and null do), or else the last one; True of none."""
-    def args(self, array: Query | Sequence[object], /) -> Query:
+    def args(self, array: Query | Array, /) -> Query:
         """The elements of an array as so many arguments of the term around it."""
     def asc(self, key: Query | str | Callable[[Query], Data], /) -> Query:
         """Put a key of `order_by` in ascending order, which is the default."""
@@ -302,7 +304,7 @@ class R:
         """The whole number shifted to the right, the sign kept: divided by powers of 2, rounded down."""
     def bit_xor(self, left: Query | int, /, *more: Query | int) -> Query:
         """The bits that an odd number of the whole numbers have, in two's complement."""
-    def branch(self, test: Data, value: Data | Callable[..., Data], /, *rest: Data | Callable[..., Data]) -> Query:
+    def branch(self, test: Data, value: Data | Callable[..., Data], other: Data | Callable[..., Data], /, *rest: Data | Callable[..., Data]) -> Query:
         """The value after the first test that holds, or the last value where none does: `r.branch(test, value, ..., other)`."""
     def ceil(self, number: Query | int | float, /) -> Query:
         """The least whole number that is not less."""
@@ -382,13 +384,13 @@ class R:
         """Add up numbers: the elements, or a field or function of each; 0 where there is nothing to add."""
     def table(self, *names: Query | str, read_mode: Query | str | None = ..., identifier_format: Query | str | None = ...) -> Query:
         """All documents of a table, in the order of the primary key; `r.table(name)` is of the default database."""
-    def table_create(self, database: Data | Callable[..., Data], name: Data | Callable[..., Data] = ..., /, *, primary_key: Query | str | None = ..., durability: Query | str | None = ..., shards: Query | int | None = ..., replicas: Query | int | Mapping[str, object] | None = ..., primary_replica_tag: Query | str | None = ..., nonvoting_replica_tags: Query | Sequence[object] | None = ...) -> Query:
+    def table_create(self, database: Data | Callable[..., Data], name: Data | Callable[..., Data] = ..., /, *, primary_key: Query | str | None = ..., durability: Query | str | None = ..., shards: Query | int | None = ..., replicas: Query | int | Object | None = ..., primary_replica_tag: Query | str | None = ..., nonvoting_replica_tags: Query | Array | None = ...) -> Query:
         """Create a table: `r.table_create(name)` in the default database, `r.db(database).table_create(name)` in another."""
     def table_drop(self, database: Data | Callable[..., Data], name: Data | Callable[..., Data] = ..., /) -> Query:
         """Drop a table with its documents and indexes."""
     def table_list(self, database: Data | Callable[..., Data] = ..., /) -> Query:
         """The names of the tables of a database, in order."""
-    def union(self, *sequences: Data | Callable[..., Data], interleave: Query | bool | str | Sequence[object] | Callable[..., Data] = ...) -> Query:
+    def union(self, *sequences: Data | Callable[..., Data], interleave: Query | bool | str | Array | Callable[..., Data] = ...) -> Query:
         """The elements of several sequences, one sequence after the other."""
     def uuid(self, name: Query | str | None = ..., /) -> Query:
         """A random UUID, or the one that belongs to a name: always the same for the same."""

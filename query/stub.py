@@ -2,9 +2,11 @@
 
 The methods come from the registry. What a parameter takes follows from its annotation: a value of that type, or a query
 that may give one; where a function may stand, a callable of queries. Arguments are positional and options are keywords,
-as they are when a query runs. What is inside an array or an object may be anything to a type checker, since it takes a list
-of documents with fields of several types for a `list[dict[str, object]]`. The guards against Python's traps (`bool`, `in`, `len`, iteration) are left out, so that
-type checkers refuse what they would raise for.
+as they are when a query runs.
+
+What is inside an array or an object may be anything to a type checker: a list of documents whose fields are of several
+types is a `list[dict[str, object]]` to it. The guards against Python's traps (`bool`, `in`, `len`, iteration) are left
+out, so that type checkers refuse what they would raise for.
 """
 
 from __future__ import annotations
@@ -30,7 +32,6 @@ _HEAD: Final = '''\
 """The types of `query.builder`, written by `python -m query.stub` from the declared terms. Not edited by hand."""
 
 # fmt: off
-# ruff: noqa: A002, E501
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, tzinfo
@@ -40,6 +41,9 @@ from query.convert import Chain
 from query.term import Argument
 from query.values import Geometry
 
+Array: TypeAlias = Sequence[object]
+Object: TypeAlias = Mapping[str, object]
+Rows: TypeAlias = Iterable[object]
 Data: TypeAlias = (
     Query
     | bool
@@ -51,8 +55,8 @@ Data: TypeAlias = (
     | memoryview
     | datetime
     | Geometry
-    | Sequence[object]
-    | Mapping[str, object]
+    | Array
+    | Object
     | None
 )
 Slice: TypeAlias = slice
@@ -64,12 +68,12 @@ _NAMES: Final[dict[Any, tuple[str, ...]]] = {
     float: ("float",),
     bool: ("bool",),
     bytes: ("bytes", "bytearray", "memoryview"),
-    list: ("Sequence[object]",),
-    dict: ("Mapping[str, object]",),
+    list: ("Array",),
+    dict: ("Object",),
     Time: ("datetime",),
     Geometry: ("Geometry",),
     datetime: ("datetime",),
-    Source: ("Iterable[object]",),
+    Source: ("Rows",),
     types.NoneType: ("None",),
 }
 
@@ -163,7 +167,7 @@ def _type(annotation: Any, functions: int | None) -> str:
         else:
             names += _NAMES.get(None if part is None else get_origin(part) or part, ("Data",))
     if "Data" in names:
-        names = [name for name in names if name == "Data" or name.startswith(("Callable", "Iterable"))]
+        names = [name for name in names if name == "Data" or name.startswith(("Callable", "Rows"))]
     else:
         names.insert(0, "Query")
     return " | ".join(dict.fromkeys(names))

@@ -12,7 +12,7 @@ from query.stub import STUB, generate
 RIGHT = """
 from query import Query, r
 
-rows: list[dict[str, int]] = [{"a": 1}]
+rows = [{"a": 1, "b": "mixed", "c": [1, {"d": None}]}]
 posts: Query = r.table("posts")
 posts.filter(lambda post: (post["a"] > 1) & (post["b"] == "c")).limit(3)[1:].run(durability="soft")
 posts.get_all(1, "a", None, [1, {"a": 2}], index="x").order_by("a", r.desc(r.row["b"]), index="c")
