@@ -77,6 +77,7 @@ class Declaration:
     maps: bool
     takes_run: bool
     functions: int | None = None
+    arity: tuple[int, int] | None = None
     hooks: dict[str, Hook] = field(default_factory=dict)
 
     @property
@@ -92,11 +93,13 @@ class Declaration:
     @property
     def least(self) -> int:
         """The fewest arguments, the one that the chain stands on among them."""
-        return sum(parameter.required for parameter in self.arguments)
+        return self.arity[0] if self.arity else sum(parameter.required for parameter in self.arguments)
 
     @property
     def most(self) -> int | None:
         """The most arguments; None without a limit."""
+        if self.arity:
+            return self.arity[1]
         return None if self.rest is not None else len(self.arguments)
 
     def argument(self, index: int) -> Parameter:
@@ -186,6 +189,7 @@ def term(
     writes: bool = False,
     maps: bool = False,
     functions: int | None = None,
+    arity: tuple[int, int] | None = None,
 ) -> Callable[[Callable[..., Any]], Declaration]:
     """Declare a term; the decorated function's signature and body are its own.
 
@@ -198,6 +202,7 @@ def term(
     - `writes`: changes the store.
     - `maps`: applied to a sequence, the term is applied to each of its rows.
     - `functions`: how many parameters every function among the arguments (not the options) has, where that is fixed.
+    - `arity`: the fewest and the most arguments, where `*rest` does not take any number.
     """
 
     def declare(function: Callable[..., Any]) -> Declaration:
@@ -231,6 +236,7 @@ def term(
             maps=maps,
             takes_run="run" in signature.parameters,
             functions=functions,
+            arity=arity,
         )
         assert title not in TERMS, f"two terms are called {title}"
         assert number not in BY_NUMBER, f"two terms have the wire number {number}"

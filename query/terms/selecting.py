@@ -51,7 +51,7 @@ def _(compiler: Compiler, node: Term) -> Closure:
     return database
 
 
-@term(15, on="both", structural=True)
+@term(15, on="both", structural=True, arity=(1, 2))
 def table(*names: str, read_mode: str | None = None, identifier_format: str | None = None) -> Stream:
     """All documents of a table, in the order of the primary key; `r.table(name)` is of the default database.
 

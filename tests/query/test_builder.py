@@ -98,6 +98,8 @@ def test_an_unknown_method_names_the_nearest_one(wrong: Callable[[], Any], messa
         (lambda: posts.get(), "Expected 2 arguments but found 1."),
         (lambda: posts.get(1, 2), "Expected 2 arguments but found 3."),
         (lambda: posts.limit(n=1), "Expected 2 arguments but found 1."),
+        (lambda: r.table(), "Expected between 1 and 2 arguments but found 0."),
+        (lambda: r.table("a", "b", "c"), "Expected between 1 and 2 arguments but found 3."),
         (lambda: r.db("a", "b"), "Expected 1 argument but found 2."),
         (lambda: posts.get_all(1, idx="a"), "Unrecognized optional argument `idx`."),
         (lambda: r.table(5), "Expected type STRING but found NUMBER."),
