@@ -49,9 +49,11 @@ def live_and_die(path: Path, seed: int, point: str | None, passings: int | None 
     try:
         output, errors = victim.communicate(timeout=LONGEST_LIFE_SECONDS)
     except subprocess.TimeoutExpired:
+        victim.send_signal(signal.SIGUSR1)
+        time.sleep(0.5)
         victim.kill()
         output, errors = victim.communicate()
-    assert errors == ""
+    assert errors == "", f"{errors}\nafter {output[-50:].split()}"
     assert victim.returncode == -signal.SIGKILL
     lines = output.splitlines()
     assert point is None or "reached" in lines, f"{point} was not reached"

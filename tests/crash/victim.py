@@ -9,6 +9,7 @@ it has written "reached". With a map that is small at first, the map has to grow
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import itertools
 import os
 import random
@@ -138,6 +139,7 @@ def main() -> None:
     parser.add_argument("--point", nargs=2)
     parser.add_argument("--map-bytes", type=int)
     given = parser.parse_args()
+    faulthandler.register(signal.SIGUSR1)  # what each thread does, for whom it takes too long
     if given.point is not None:
         kill_myself_at(given.point[0], int(given.point[1]))
     rng = random.Random(given.seed)
