@@ -356,13 +356,22 @@ def _candidate(
         if index.compound:
             key = Term(MAKE_ARRAY, tuple([condition.constant for condition in answered]))
             value = [planning.value(condition.constant) for condition in answered]
-        rows = index.count(planning.run, [value])
         exact = len(answered) == total
+        if index.name == table.primary_key and _may_be_long(key):
+            # `get_all` refuses a key that is too long to be one, where a filter finds nothing.
+            rows = index.count_between(planning.run, Range(value, value, False, False), 2)
+            term = Term(TERMS["between"].kind, (source, key, key), {"right_bound": "closed"})
+            return Candidate(index.name, term, answered, exact, rows)
+        rows = index.count(planning.run, [value])
         return Candidate(index.name, Term(get_all, (source, key), options), answered, exact, rows)
     if all(path in equal for path in paths[:-1]):
         prefix = [equal[path] for path in paths[:-1]]
         return _range_candidate(source, table, index, prefix, conditions, total, options, planning)
     return None
+
+
+def _may_be_long(key: Argument) -> bool:
+    return type(key) is Term and key.args[1] in ("str", "bytes")
 
 
 def _range_candidate(
