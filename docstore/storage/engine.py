@@ -76,6 +76,9 @@ class ReadTransaction(Protocol):
     ) -> Iterator[tuple[bytes, bytes]]:
         """(key, value) of a map for low <= key < high, in key order or against it; `high=None` is the space's end."""
 
+    def scan_values(self, space: int, low: bytes = b"", high: bytes | None = None) -> Iterator[list[bytes]]:
+        """The values alone of `scan`, forwards, in lists that grow: the fastest way through many rows."""
+
     def scan_entries(
         self,
         space: int,

@@ -26,28 +26,37 @@ from docstore.errors import (
 )
 from docstore.limits import MAX_READERS
 from docstore.storage.engine import MAX_KEY_BYTES, MAX_MEMBER_BYTES
-from docstore.storage.lmdb_scan import Bounds, Cursor, Entry, prefixes
+from docstore.storage.lmdb_scan import Bounds, Cursor, Entry, chunks, prefixes
 from docstore.storage.registry import SharedStore
 
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 """Errors of a write to a disk that is full. LMDB says EIO when only a part was written."""
 
 
-class _Forked:
-    """Stands in for py-lmdb's transaction in the child of a fork."""
+class _Nothing:
+    """Stands in for py-lmdb's transaction when that has ended, or belongs to the parent of a fork."""
 
-    def __init__(self, path: str) -> None:
-        self._path = path
+    def __init__(self, error: Callable[[], StoreError]) -> None:
+        self._error = error
 
     def __getattr__(self, name: str) -> Any:
-        raise _forked(self._path)
+        raise self._error()
 
     def get(self, *_: object) -> bytes:
-        raise _forked(self._path)
+        raise self._error()
 
 
-def _forked(path: str) -> ForkedError:
-    return ForkedError(f"{path} was opened before a fork; the child process must open it itself.")
+def _ended() -> StoreError:
+    return TransactionClosedError("The transaction has ended, and with it its scans.")
+
+
+def _forked() -> StoreError:
+    return ForkedError("The transaction was begun before a fork; the child process must open the store itself.")
+
+
+ENDED: Final = _Nothing(_ended)
+_ENDED_GET: Final = ENDED.get
+FORKED: Final = _Nothing(_forked)
 
 
 class LmdbRead:
@@ -119,6 +128,15 @@ class LmdbRead:
         """See `ReadTransaction.scan`."""
         return self._rows(self._cursor(self._map(space)), Bounds(space, low, high, reverse), None)
 
+    def scan_values(self, space: int, low: bytes = b"", high: bytes | None = None) -> Iterator[list[bytes]]:
+        """See `ReadTransaction.scan_values`."""
+        bounds, cursor = Bounds(space, low, high, False), self._cursor(self._map(space))
+        try:
+            if bounds.place(cursor, None):
+                yield from chunks(cursor, bounds)
+        except lmdb.Error as error:
+            raise self._failure(error) from error
+
     def scan_entries(
         self,
         space: int,
@@ -145,6 +163,8 @@ class LmdbRead:
         if not self.closed:
             self.closed = True
             self._txn.abort()
+            # py-lmdb gives the reader's slot back only when its object goes.
+            self._txn, self._get = ENDED, _ENDED_GET
             store = self._store
             del store.gate.guests[id(self)]
             if not store.holders:
@@ -152,9 +172,8 @@ class LmdbRead:
 
     def mark_forked(self) -> Any:
         """Make every use an error; what is returned must be kept alive for ever."""
-        kept, forked = self._txn, _Forked(self._store.path)
-        self._txn = forked
-        self._get = forked.get
+        kept = self._txn
+        self._txn, self._get = FORKED, FORKED.get
         self.closed = True
         return kept
 
@@ -199,7 +218,7 @@ class LmdbRead:
         """What an error of LMDB means here."""
         path = self._store.path
         if self.closed and error.code == 0:
-            return self._ended()
+            return _forked() if self._store.forked else _ended()
         if isinstance(error, lmdb.BadValsizeError):
             return ValueError(f"A key has at most {MAX_KEY_BYTES} bytes, a member 1 to {MAX_MEMBER_BYTES}.")
         if isinstance(error, (lmdb.CorruptedError, lmdb.PageNotFoundError)):
@@ -207,8 +226,3 @@ class LmdbRead:
         if error.code in _FULL:
             return StoreFullError(f"The disk of {path} is full ({error}). Nothing of this transaction was written.")
         return StoreError(f"{path}: {error}")
-
-    def _ended(self) -> StoreError:
-        if self._store.forked:
-            return _forked(self._store.path)
-        return TransactionClosedError("The transaction has ended, and with it its scans.")

@@ -8,6 +8,7 @@ fastest here: 220 ns a row, where py-lmdb alone takes 163 and pieces cut with `i
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Final, TypeAlias
 
 import lmdb
@@ -31,29 +32,33 @@ class _Prefixes(dict[int, bytes]):
 
 
 prefixes: Final = _Prefixes()
+FIRST_CHUNK: Final = 8
+LARGEST_CHUNK: Final = 256
+"""Values of a list: enough that a list costs nothing, few enough that reading past a table's end does not matter."""
+
 _BEHIND_ALL: Final = b"\xff" * (PREFIX_BYTES + MAX_KEY_BYTES + 1)
 
 
 class Bounds:
     """Where a scan begins and ends, in raw keys, and in which direction it goes."""
 
-    __slots__ = ("_high", "_low", "_prefix", "_reverse")
+    __slots__ = ("_low", "_prefix", "_reverse", "high")
 
     def __init__(self, space: int, low: bytes, high: bytes | None, reverse: bool) -> None:
         self._prefix = prefix = prefixes[space]
         self._low = prefix + low
         if high is not None:
-            self._high = prefix + high
+            self.high = prefix + high
         else:
-            self._high = prefixes[space + 1] if space < MAX_SPACE else _BEHIND_ALL
+            self.high = prefixes[space + 1] if space < MAX_SPACE else _BEHIND_ALL
         self._reverse = reverse
 
     def place(self, cursor: Cursor, after: Entry | None) -> bool:
         """Put the cursor on the first entry that may be in the scan; False where there is none."""
         if self._reverse:
-            if after is not None and (raw := self._prefix + after[0]) < self._high:
+            if after is not None and (raw := self._prefix + after[0]) < self.high:
                 return place_before(cursor, raw, after[1])
-            return place_backward(cursor, self._high)
+            return place_backward(cursor, self.high)
         if after is not None and (raw := self._prefix + after[0]) >= self._low:
             return place_after(cursor, raw, after[1])
         return cursor.set_range(self._low)
@@ -62,7 +67,25 @@ class Bounds:
         """From where the cursor is to the other bound."""
         if self._reverse:
             return iterate_backward(cursor, self._low)
-        return iterate_forward(cursor, self._high)
+        return iterate_forward(cursor, self.high)
+
+
+def chunks(cursor: Cursor, bounds: Bounds) -> Iterator[list[bytes]]:
+    """The values from where the cursor is up to the high bound, in lists.
+
+    py-lmdb makes values alone much faster than pairs. Only the last key of each list is looked at; in the one that goes
+    beyond the bound, or beyond the last row of all, the keys are looked at one by one.
+    """
+    size, begin = FIRST_CHUNK, cursor.key()
+    values: Iterator[bytes] = cursor.iternext(keys=False)
+    while True:
+        chunk = list(islice(values, size))
+        if len(chunk) < size or (end := cursor.key()) >= bounds.high:
+            break
+        yield chunk
+        begin, size = end + b"\x00", min(size * 4, LARGEST_CHUNK)
+    if cursor.set_range(begin):
+        yield [value for _, value in iterate_forward(cursor, bounds.high)]
 
 
 def place_backward(cursor: Cursor, high: bytes) -> bool:

@@ -15,7 +15,7 @@ an error; one that is lost and found by another thread's garbage collector keeps
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from threading import get_ident
 from types import TracebackType
 from typing import Any, Final
@@ -25,8 +25,8 @@ import lmdb
 
 from docstore.errors import TransactionError
 from docstore.storage.engine import GrowNeeded, check_member, check_members
-from docstore.storage.lmdb_read import LmdbRead
-from docstore.storage.lmdb_scan import Bounds, Cursor, Entry, prefixes
+from docstore.storage.lmdb_read import ENDED, FORKED, LmdbRead
+from docstore.storage.lmdb_scan import LARGEST_CHUNK, Bounds, Cursor, Entry, prefixes
 from docstore.storage.registry import SharedStore
 
 _ids: Final = itertools.count(-1, -1)
@@ -58,11 +58,19 @@ class LmdbWrite(LmdbRead):
             txn = self._begin_again(error, write=True)
         self._txn: Any = txn
         self._number = txn.id()
-        self._get, self._put, self._delete = txn.get, txn.put, txn.delete
+        self._get = txn.get
+        self._put: Callable[..., Any] = txn.put
+        self._delete: Callable[..., Any] = txn.delete
         self._maps = store.maps
         self.id: int = next(_ids)
         self.write_count: int = 0 if parent is None else parent.write_count
         self.closed = False
+
+    def scan_values(self, space: int, low: bytes = b"", high: bytes | None = None) -> Iterator[list[bytes]]:
+        """See `ReadTransaction.scan_values`; by way of the scan, which knows about writes."""
+        rows = self.scan(space, low, high)
+        while chunk := [value for _, value in itertools.islice(rows, LARGEST_CHUNK)]:
+            yield chunk
 
     def put(self, space: int, key: bytes, value: bytes) -> None:
         """See `WriteTransaction.put`."""
@@ -137,15 +145,13 @@ class LmdbWrite(LmdbRead):
 
     def savepoint(self) -> LmdbWrite:
         """See `WriteTransaction.savepoint`."""
-        if self.closed:
-            raise self._ended()
+        self._check_open()
         nested = self._nested = LmdbWrite(self._store, self)
         return nested
 
     def commit(self) -> None:
         """See `WriteTransaction.commit`."""
-        if self.closed:
-            raise self._ended()
+        self._check_open()
         if self._has_open_savepoint():
             raise TransactionError("A savepoint of this transaction is open; end it first.")
         try:
@@ -168,6 +174,11 @@ class LmdbWrite(LmdbRead):
             self._txn.abort()
         finally:
             self._end()
+
+    def mark_forked(self) -> Any:
+        """See `LmdbRead.mark_forked`."""
+        self._put = self._delete = FORKED.get
+        return super().mark_forked()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -198,10 +209,15 @@ class LmdbWrite(LmdbRead):
             del store.gate.guests[id(self)]
         finally:
             self.closed = True
+            self._txn, self._get, self._put, self._delete = ENDED, ENDED.get, ENDED.get, ENDED.get
             if parent is None and store.lock is not None:
                 store.lock.release()
         if not store.holders:
             store.dispose_if_unused()
+
+    def _check_open(self) -> None:
+        if self.closed:
+            self._txn.id()  # raises what fits
 
     def _has_open_savepoint(self) -> bool:
         return self._nested is not None and not self._nested.closed

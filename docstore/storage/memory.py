@@ -26,6 +26,7 @@ from docstore.storage.versions import GONE, VersionedTable
 __all__ = ["MemoryEngine", "open_memory"]
 
 _write_ids: Final = itertools.count(-1, -1)
+_CHUNK: Final = 256
 _EMPTY: Final = VersionedTable()
 _BEHIND_ALL: Final = b"\xff" * (MAX_KEY_BYTES + 1)
 
@@ -77,6 +78,12 @@ class MemoryRead:
         self._check_open()
         table = self._spaces.maps.get(space, _EMPTY)
         return self._alive(table.range(low, _BEHIND_ALL if high is None else high, self._at, reverse))
+
+    def scan_values(self, space: int, low: bytes = b"", high: bytes | None = None) -> Iterator[list[bytes]]:
+        """See `ReadTransaction.scan_values`."""
+        rows = self.scan(space, low, high)
+        while chunk := [value for _, value in itertools.islice(rows, _CHUNK)]:
+            yield chunk
 
     def scan_entries(
         self,
