@@ -94,6 +94,9 @@ class LmdbEngine:
             if not self._store.forked:
                 self._store.release()
 
+    def __del__(self) -> None:
+        self.close()
+
     def _unusable(self) -> ClosedError | ForkedError:
         if self._store.forked:
             return ForkedError(f"{self.path} was opened before a fork; the child process must open it itself.")

@@ -93,10 +93,10 @@ class _Ticket:
 
 
 class ProcessLock:
-    """A lock of processes on a file; within a process, one thread at a time may use it."""
+    """A lock of processes on a file, which is made where there is none; within a process, one thread at a time may use it."""
 
     def __init__(self, path: str) -> None:
-        self._descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
 
     def acquire(self, deadline: float) -> bool:
         """Wait for the lock until `time.monotonic()` passes the deadline; whether it came."""

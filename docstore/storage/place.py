@@ -3,6 +3,10 @@
 What LMDB's data file starts with (a meta page): at byte 16 the number 0xBEEFC0DE and at byte 20 the version of LMDB's
 format, both u32 in the byte order of the machine. This library reads version 1, of LMDB 0.9.
 
+A store that was cut off would kill the process that reads it (SIGBUS, from the memory map). What can be told quickly is
+told: whether the pages are there that the last commit begins with. The file as a whole may rightly be shorter than its
+last page, which may be free and was then never written.
+
 Memory maps and locks of network file systems are not those of one machine, so stores on them would be corrupted by the
 second machine that opens them: they are refused where the system tells (Linux does, in `/proc/self/mounts`).
 """
@@ -15,11 +19,13 @@ import struct
 from pathlib import Path
 from typing import Final
 
-from docstore.errors import NotAStoreError, StoreError
+from docstore.errors import CorruptStoreError, NotAStoreError, StoreError
 
 _MAGIC: Final = 0xBEEFC0DE
 _LMDB_FORMAT: Final = 1
-_HEADER: Final = struct.Struct("@16xII")
+_META: Final = struct.Struct("@16xII 16x I 36x Q 40x Q Q Q")
+"""Magic, version; page size; root page of the free list; root page of the main database, last page, commit."""
+_NO_PAGE: Final = 2**64 - 1
 _SQLITE: Final = b"SQLite format 3\0"
 
 NETWORK_FILE_SYSTEMS: Final = frozenset(
@@ -63,17 +69,30 @@ def _check_new(path: str, create: bool) -> None:
 def _check_header(path: str) -> None:
     try:
         with Path(path).open("rb") as file:
-            start = file.read(_HEADER.size)
+            start = file.read(_META.size)
+            if len(start) < _META.size or _META.unpack(start)[:2] != (_MAGIC, _LMDB_FORMAT):
+                raise _foreign(path, start)
+            page_bytes = _META.unpack(start)[2]
+            file.seek(page_bytes)
+            second = file.read(_META.size)
+            size_bytes = file.seek(0, os.SEEK_END)
     except OSError as error:
         raise StoreError(f"{path} cannot be read: {error.strerror}.") from error
-    if len(start) < _HEADER.size:
-        raise NotAStoreError(f"{path} is no store: it has only {len(start)} bytes.")
-    magic, version = _HEADER.unpack(start)
-    if magic != _MAGIC:
-        what = "an SQLite database" if start.startswith(_SQLITE[: len(start)]) else f"a file that starts {start[:16]!r}"
-        raise NotAStoreError(f"{path} is no store: expected an LMDB file, found {what}.")
-    if version != _LMDB_FORMAT:
-        raise NotAStoreError(f"{path} is no store: expected LMDB's format {_LMDB_FORMAT}, found format {version}.")
+    metas = [_META.unpack(meta) for meta in (start, second) if len(meta) == _META.size]
+    *_, free_root, main_root, _, _ = max(metas, key=lambda meta: meta[-1])
+    needed = (1 + max(root for root in (1, free_root, main_root) if root != _NO_PAGE)) * page_bytes
+    if size_bytes < needed:
+        raise CorruptStoreError(f"{path} is cut off: its last commit needs {needed} bytes, and it has {size_bytes}.")
+
+
+def _foreign(path: str, start: bytes) -> NotAStoreError:
+    if len(start) < _META.size:
+        return NotAStoreError(f"{path} is no store: it has only {len(start)} bytes.")
+    magic, version, *_ = _META.unpack(start)
+    if magic == _MAGIC:
+        return NotAStoreError(f"{path} is no store: expected LMDB's format {_LMDB_FORMAT}, found format {version}.")
+    what = "an SQLite database" if start.startswith(_SQLITE) else f"a file that starts {start[:16]!r}"
+    return NotAStoreError(f"{path} is no store: expected an LMDB file, found {what}.")
 
 
 def _check_file_system(path: str) -> None:

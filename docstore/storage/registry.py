@@ -21,10 +21,12 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable
 from threading import RLock
 from typing import Any, Final
 
 import lmdb
+from lmdb import _envid
 
 from docstore.errors import NotAStoreError, StoreError
 from docstore.limits import MAP_BYTES, MAX_READERS, MIN_MAP_BYTES
@@ -42,56 +44,60 @@ _kept_after_fork: list[Any] = []
 class SharedStore:
     """One environment, its databases and locks, and who holds it."""
 
+    environment: lmdb.Environment
+    catalog: lmdb._Database
+    maps: lmdb._Database
+    multimaps: lmdb._Database
+
     def __init__(self, path: str, map_bytes: int | None, *, writable: bool, sync: bool, busy_timeout: float) -> None:
         self.path = path
         self.holders = 0
         self.forked = False
         self._map_bytes = map_bytes or MAP_BYTES
         self._sync = sync
-        self._busy_timeout = busy_timeout
         self.gate = MapGate(path, busy_timeout)
-        self._open(writable)
+        self.lock: WriteLock | None = None
+        if writable:
+            self._open_writable(busy_timeout)
+        else:
+            self._open(None)
         found = os.stat(path)  # noqa: PTH116 - nothing else here is a Path
         self.key = (found.st_dev, found.st_ino)
 
-    def _open(self, writable: bool) -> None:
-        self.environment = _open_environment(self.path, self._map_bytes, readonly=not writable, sync=self._sync)
-        self.lock: WriteLock | None = None
-        try:
-            self.environment.reader_check()
-            self._check_names(writable)
-            if writable:
-                self.lock = WriteLock(self.path)
-            self.catalog, self.maps, self.multimaps = self._open_databases(self.lock)
-        except BaseException:
-            self._close()
-            raise
-        self.gate.environment = self.environment
-
-    def _check_names(self, writable: bool) -> None:
-        with self.environment.begin() as reader:
-            names = set(reader.cursor().iternext(values=False))
-        if not names.issuperset(_NAMES) and (names or not writable):
-            whose = "of another program" if names else "without any content"
-            raise NotAStoreError(f"{self.path} is no store: it is an LMDB file {whose}.")
-
-    def _open_databases(self, lock: WriteLock | None) -> list[lmdb._Database]:
-        open_db = self.environment.open_db
-        if lock is None:
-            # py-lmdb keeps the handles of a read-only environment when it may begin the transaction itself.
-            return [open_db(name, dupsort=name == b"multimaps", create=False) for name in _NAMES]
-        lock.acquire(self._busy_timeout)
-        try:
-            with self.environment.begin(write=True) as writer:
-                return [open_db(name, writer, dupsort=name == b"multimaps") for name in _NAMES]
-        finally:
-            lock.release()
-
-    def make_writable(self) -> None:
-        """Open the environment anew, for writing, when no transaction is open."""
+    def make_writable(self, busy_timeout: float) -> None:
+        """Open for writing as well what is open for reading, when no transaction is open."""
         with self.gate.alone():
-            self._close()
-            self._open(writable=True)
+            self.environment.close()
+            try:
+                self._open_writable(busy_timeout)
+            except BaseException:
+                self._open(None)
+                raise
+
+    def _open_writable(self, busy_timeout: float) -> None:
+        """With the write lock, so that no other process makes the store just now, or writes for ever."""
+        lock = WriteLock(self.path)
+        try:
+            lock.acquire(busy_timeout)
+            try:
+                self._open(lock)
+            finally:
+                lock.release()
+        except BaseException:
+            lock.close()
+            raise
+
+    def _open(self, lock: WriteLock | None) -> None:
+        environment = _open_environment(self.path, self._map_bytes, readonly=lock is None, sync=self._sync)
+        try:
+            environment.reader_check()
+            _check_names(environment, self.path, may_be_new=lock is not None)
+            self.catalog, self.maps, self.multimaps = _open_databases(environment)
+        except BaseException:
+            environment.close()
+            raise
+        self.environment = self.gate.environment = environment
+        self.lock = lock
 
     def release(self) -> None:
         """One holder less."""
@@ -104,12 +110,9 @@ class SharedStore:
         with _mutex:
             if self.holders == 0 and not self.gate.has_guests() and _stores.get(self.key) is self:
                 del _stores[self.key]
-                self._close()
-
-    def _close(self) -> None:
-        self.environment.close()
-        if self.lock is not None:
-            self.lock.close()
+                self.environment.close()
+                if self.lock is not None:
+                    self.lock.close()
 
 
 def acquire_store(
@@ -124,7 +127,7 @@ def acquire_store(
             store = SharedStore(path, map_bytes, writable=writable, sync=sync, busy_timeout=busy_timeout)
             _stores[store.key] = store
         elif writable and store.lock is None:
-            store.make_writable()
+            store.make_writable(busy_timeout)
         store.holders += 1
         return store
 
@@ -164,6 +167,23 @@ def _open_environment(path: str, map_bytes: int, *, readonly: bool, sync: bool) 
             ) from failure
 
 
+def _check_names(environment: lmdb.Environment, path: str, *, may_be_new: bool) -> None:
+    with environment.begin() as reader:
+        names = set(reader.cursor().iternext(values=False))
+    if not names.issuperset(_NAMES) and (names or not may_be_new):
+        whose = "of another program" if names else "without any content"
+        raise NotAStoreError(f"{path} is no store: it is an LMDB file {whose}.")
+
+
+def _open_databases(environment: lmdb.Environment) -> list[lmdb._Database]:
+    if environment.flags()["readonly"]:
+        # py-lmdb resets a read transaction where LMDB would commit it, and the handles opened in it would be gone; it
+        # keeps those that it opens in a transaction of its own.
+        return [environment.open_db(name, dupsort=name == b"multimaps", create=False) for name in _NAMES]
+    with environment.begin(write=True) as writer:
+        return [environment.open_db(name, writer, dupsort=name == b"multimaps") for name in _NAMES]
+
+
 def _open_failure(path: str, error: lmdb.Error) -> StoreError:
     if isinstance(error, (lmdb.InvalidError, lmdb.VersionMismatchError, lmdb.CorruptedError)):
         return NotAStoreError(f"{path} is no store that can be read: {error.reason}.")
@@ -190,8 +210,17 @@ def _after_fork_in_child() -> None:
                 _kept_after_fork.append(guest.mark_forked())
         if store.lock is not None:
             store.lock.close()
+    if _stores:
+        _let_py_lmdb_open_again()
     _stores.clear()
     _mutex.release()
+
+
+def _let_py_lmdb_open_again() -> None:
+    """py-lmdb refuses a file that the parent has open. It knows files by what this function of its own tells of them."""
+    before: Callable[[str, bool], tuple[Any, ...]] = _envid.env_keys
+    child = os.getpid()
+    _envid.env_keys = lambda path, subdir: tuple((child, key) for key in before(path, subdir))
 
 
 if hasattr(os, "register_at_fork"):

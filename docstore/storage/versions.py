@@ -30,12 +30,12 @@ class VersionedTable:
     """Keys, sorted, to their versions."""
 
     def __init__(self) -> None:
-        self._versions: SortedDict[Key, Version] = SortedDict()
+        self.versions: SortedDict[Key, Version] = SortedDict()
         self._lock = Lock()
 
     def get(self, key: Key, at: int) -> Any:
         """The value of a key at a commit, None where it had none."""
-        version = self._versions.get(key)
+        version = self.versions.get(key)
         while version is not None:
             if version[0] <= at:
                 return None if version[1] is GONE else version[1]
@@ -45,31 +45,31 @@ class VersionedTable:
     def set(self, key: Key, value: Any, at: int) -> Version | None:
         """Give a key a value, or `GONE`, at the commit under way; the version before."""
         with self._lock:
-            before: Version | None = self._versions.get(key)
+            before: Version | None = self.versions.get(key)
             # A second write of one commit takes the place of the first: nobody else has seen that.
             older = before[2] if before is not None and before[0] == at else before
-            self._versions[key] = (at, value, older)
+            self.versions[key] = (at, value, older)
             return before
 
     def restore(self, key: Key, before: Version | None) -> None:
         """Undo a `set`."""
         with self._lock:
             if before is None:
-                del self._versions[key]
+                del self.versions[key]
             else:
-                self._versions[key] = before
+                self.versions[key] = before
 
     def trim(self, key: Key, seen: int) -> None:
         """Forget versions of a key that no reader of commit `seen` or later sees, and the key if all are gone."""
         with self._lock:
-            newest: Version | None = self._versions.get(key)
+            newest: Version | None = self.versions.get(key)
             if newest is None:
                 return
             kept = _kept(newest, seen)
             if kept is None:
-                del self._versions[key]
+                del self.versions[key]
             else:
-                self._versions[key] = kept
+                self.versions[key] = kept
 
     def range(self, low: Key, high: Key, at: int, reverse: bool) -> Iterator[tuple[Key, Any]]:
         """(key, value) with low <= key < high at a commit, in key order or against it."""
@@ -77,8 +77,8 @@ class VersionedTable:
         inclusive = (True, False)
         while True:
             with self._lock:
-                keys = self._versions.irange(low, high, inclusive, reverse)
-                piece = [(key, self._versions[key]) for key, _ in zip(keys, range(size), strict=False)]
+                keys = self.versions.irange(low, high, inclusive, reverse)
+                piece = [(key, self.versions[key]) for key, _ in zip(keys, range(size), strict=False)]
             for key, version in piece:
                 while version is not None and version[0] > at:
                     version = version[2]
@@ -96,10 +96,10 @@ class VersionedTable:
     def size_bytes(self) -> int:
         """Bytes of all keys and newest values."""
         with self._lock:
-            return sum(_size_bytes(key) + _size_bytes(version[1]) for key, version in self._versions.items())
+            return sum(_size_bytes(key) + _size_bytes(version[1]) for key, version in self.versions.items())
 
     def __len__(self) -> int:
-        return len(self._versions)
+        return len(self.versions)
 
 
 def _kept(newest: Version, seen: int) -> Version | None:
