@@ -51,29 +51,29 @@ def _add(paths: Paths, selector: Value) -> None:
 
 
 class Selectors:
-    """The selectors among a term's arguments: the fields they name, None where only a run tells, and the paths."""
+    """The selectors among a term's arguments: the fields and the paths they name, None where only a run tells."""
 
-    __slots__ = ("_constant", "_values", "fields")
+    __slots__ = ("_values", "constant", "fields")
 
     def __init__(self, compiler: Compiler, node: Term) -> None:
         selectors: tuple[Argument, ...] = node.args[1:]
-        self._constant: Paths | None = None
+        self.constant: Paths | None = None
         self.fields: Fields = None
         self._values: list[Callable[[Env], Value]] = []
         if any(type(selector) is Term for selector in selectors):
             self._values = [compiler.value(selector) for selector in selectors]
             return
         try:
-            self._constant = paths_of(selectors)
+            self.constant = paths_of(selectors)
         except ReqlQueryLogicError as error:
             error.term = node
             raise
-        self.fields = frozenset(self._constant)
+        self.fields = frozenset(self.constant)
 
     def bind(self, env: Env) -> Paths:
         """The paths within one execution."""
-        if self._constant is not None:
-            return self._constant
+        if self.constant is not None:
+            return self.constant
         return paths_of([value(env) for value in self._values])
 
 

@@ -228,7 +228,7 @@ def _fallback(compiler: Compiler, node: Argument, body: str) -> Fallback:
         def give(env: Env, problem: ReqlNonExistenceError | None) -> Any:
             return other(env)
 
-    if not any(part.kind is error.kind and not part.args for part in walk(node)):
+    if not _reraises(node):
         return give
 
     def give_or_raise(env: Env, problem: ReqlNonExistenceError | None) -> Any:
@@ -244,11 +244,15 @@ def _fallback(compiler: Compiler, node: Argument, body: str) -> Fallback:
     return give_or_raise
 
 
+def _reraises(node: Argument) -> bool:
+    return any(part.kind is error.kind and not part.args for part in walk(node))
+
+
 def _compile_default(compiler: Compiler, node: Term, body: str) -> Closure:
     give = _fallback(compiler, node.args[1], body)
     field = variable_field(compiler, node.args[0])
     if field is not None:
-        return _field_or(field, give)
+        return _field_or(field, give, compiler.is_value(node.args[1]) and not _reraises(node.args[1]))
     inner: Closure = getattr(compiler, body)(node.args[0])
 
     def value_or(env: Env) -> Any:
@@ -263,10 +267,15 @@ def _compile_default(compiler: Compiler, node: Term, body: str) -> Closure:
     return value_or
 
 
-def _field_or(field: VariableField, give: Fallback) -> Closure:
+def _field_or(field: VariableField, give: Fallback, ignores_problem: bool) -> Closure:
+    """A field of a variable or what is given for it; no error is made where nobody would ask for it."""
     slot, name, missing = field.slot, field.name, field.missing
 
     def field_or(env: Env) -> Any:
+        row = env[slot]
+        if ignores_problem and type(row) is dict:
+            found = row.get(name)
+            return give(env, None) if found is None else found
         try:
             found = env[slot][name]
         except (KeyError, TypeError):

@@ -1,12 +1,13 @@
-"""Documents: parts of them (`pluck`, `without`, `has_fields`), merging, their fields as arrays.
+"""Documents: parts of them (`pluck`, `without`, `has_fields`), and merging.
 
-Applied to a sequence, these terms are applied to each of its objects. `fields.py` has the reading of single fields,
-`arrays.py` the rest of the manual's chapter.
+Applied to a sequence, these terms are applied to each of its objects. `fields.py` and `arrays.py` have the rest of the
+manual's chapter.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, TypeAlias
 
 from query.arguments import union_of
@@ -16,7 +17,7 @@ from query.evaluate import Compiler
 from query.json_text import shown
 from query.merge import merge as merged
 from query.registry import term
-from query.runtime import Document, Fields, Function, Keep, Literal, Row, Stream, runtime_type_name, type_error
+from query.runtime import Document, Fields, Function, Keep, Literal, Row, Run, Stream, runtime_type_name
 from query.selectors import Selectors, has_all, plucked, stripped
 from query.term import FUNC, Argument, Term
 from query.values import VALUE_TYPES, Value
@@ -134,7 +135,12 @@ def _wanted(need: Fields, keep: KeepMaker) -> Fields:
 # pluck, without
 
 
-def _binder(selectors: Selectors, part: Callable[[Document, Any], Value], node: Term) -> Callable[[Env], Change]:
+def _binder(selectors: Selectors, part: Callable[..., Value], node: Term) -> Callable[[Env], Change]:
+    constant = selectors.constant
+    if constant is not None:
+        change = partial(part, paths=constant)
+        return lambda env: change
+
     def bind(env: Env) -> Change:
         try:
             paths = selectors.bind(env)
@@ -206,25 +212,41 @@ def _tolerant(has: Change, node: Term) -> Callable[[Value], bool]:
     return test
 
 
+def _has_names(slot: int, names: tuple[str, ...], node: Term) -> Closure:
+    """Whether a variable that holds an object has some fields of the first level."""
+
+    def has(env: Env) -> Any:
+        row = env[slot]
+        if type(row) is not dict:
+            return _having(env[0], row, partial(has_all, paths=dict.fromkeys(names)), node)
+        for name in names:  # noqa: SIM110 - `all` would make a generator for every row
+            if row.get(name) is None:
+                return False
+        return True
+
+    return has
+
+
 @has_fields.compiles
 def _(compiler: Compiler, node: Term) -> Closure:
+    slot = compiler.place(node.args[0])
+    if slot is not None and all(type(arg) is str for arg in node.args[1:]):
+        return _has_names(slot, node.args[1:], node)
     bind = _binder(Selectors(compiler, node), has_all, node)
     if compiler.is_stream(node.args[0]):
         rows = _having_rows(compiler, node, None, None)
         return lambda env: Stream(lambda: rows(env))
     source = compiler.any(node.args[0])
 
-    def having(env: Env) -> Any:
-        found = source(env)
-        if type(found) is dict:
-            return bind(env)(found)
-        if type(found) is list:
-            return list(filter(_tolerant(bind(env), node), found))
-        if type(found) is Stream:
-            return found.changed(env[0], lambda: filter(_tolerant(bind(env), node), found.rows()))
-        return _tolerant(bind(env), node)(found.value if type(found) is Row else found)
+    return lambda env: _having(env[0], source(env), bind(env), node)
 
-    return having
+
+def _having(run: Run, found: Any, has: Change, node: Term) -> Any:
+    if type(found) is list:
+        return list(filter(_tolerant(has, node), found))
+    if type(found) is Stream:
+        return found.changed(run, lambda: filter(_tolerant(has, node), found.rows()))
+    return _tolerant(has, node)(found.value if type(found) is Row else found)
 
 
 has_fields.compiles_rows(_having_rows)
@@ -254,8 +276,12 @@ def _merger(compiler: Compiler, node: Term) -> tuple[Fields, Callable[[Env], Cha
     return union_of(*[fields for fields, _ in parts]), bind
 
 
+def _is_function(arg: Argument) -> bool:
+    return type(arg) is Term and arg.kind is FUNC
+
+
 def _merge_part(compiler: Compiler, arg: Argument) -> tuple[Fields, Callable[[Env], Callable[[Value], Any]]]:
-    if type(arg) is Term and arg.kind is FUNC:
+    if _is_function(arg):
         compiled = compiler.function(arg, 1, body="any")
         return compiled.fields[0], compiled.bind
     inner = compiler.any(arg)
@@ -276,9 +302,25 @@ def _merged_rows(compiler: Compiler, node: Term, need: Fields, keep: KeepMaker) 
     return _changed_rows(source, bind, keep, node)
 
 
+def _merge_one(compiler: Compiler, node: Term, bind: Callable[[Env], Change]) -> Closure:
+    """One object merged into a plain value, as in the functions of `map` and `update`."""
+    source, other = compiler.value(node.args[0]), compiler.any(node.args[1])
+
+    def merge_one(env: Env) -> Any:
+        found = source(env)
+        if type(found) is not dict:
+            return _applied(found, bind(env), node)
+        addition = other(env)
+        return merged(found, addition) if type(addition) is dict else bind(env)(found)
+
+    return merge_one
+
+
 @merge.compiles
 def _(compiler: Compiler, node: Term) -> Closure:
     _, bind = _merger(compiler, node)
+    if len(node.args) == 2 and compiler.is_value(node.args[0]) and not _is_function(node.args[1]):
+        return _merge_one(compiler, node, bind)
     return _polymorphic(compiler, node, bind, lambda: _merged_rows(compiler, node, None, None))
 
 
@@ -299,49 +341,3 @@ def _streams(compiler: Compiler, node: Term) -> bool:
 
 for _declaration in (pluck, without, has_fields, merge):
     _declaration.streams(_streams)
-
-
-# Objects and arrays
-
-
-@term(94)
-def keys(document: dict[str, Value]) -> list[Value]:
-    """The names of an object's fields, in their order.
-
-    >>> r.expr({"b": 1, "a": 2}).keys().run(db)
-    ['a', 'b']
-    """
-    return sorted(document)
-
-
-@term(186)
-def values(document: dict[str, Value]) -> list[Value]:
-    """The values of an object's fields, in the order of their names.
-
-    >>> r.expr({"b": 1, "a": 2}).values().run(db)
-    [2, 1]
-    """
-    return [document[name] for name in sorted(document)]
-
-
-@term(143, name="object", on="r")
-def object_(*pairs: Value) -> dict[str, Value]:
-    """An object of names and values in turns, where names are not known when the query is written.
-
-    Raises ReqlQueryLogicError for a name that is given twice.
-
-    >>> r.object("a", 1, "b", 2).run(db)
-    {'a': 1, 'b': 2}
-    """
-    if len(pairs) % 2:
-        raise ReqlQueryLogicError(f"OBJECT expects an even number of arguments (but found {len(pairs)}).")
-    result: dict[str, Value] = {}
-    for name, value in zip(pairs[::2], pairs[1::2], strict=True):
-        if type(name) is not str:
-            raise type_error("STRING", name)
-        if name in result:
-            raise ReqlQueryLogicError(
-                f'Duplicate key "{name}" in object.  (got {shown(result[name])} and {shown(value)} as values)'
-            )
-        result[name] = value
-    return result

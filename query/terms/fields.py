@@ -1,6 +1,6 @@
-"""Reading fields: `bracket`, that is `row["name"]`, and `get_field`.
+"""The fields of objects: read by `bracket`, that is `row["name"]`, and `get_field`; `keys`, `values`, `object`.
 
-These run once and more for every document that a scan looks at, so that a field of a variable has a closure of its own
+Reads run once and more for every document that a scan looks at, so that a field of a variable has a closure of its own
 (`variable_field`), which comparisons take into theirs.
 """
 
@@ -84,6 +84,19 @@ def _read_variable(field: VariableField) -> Closure:
     return read
 
 
+def _read_nested(outer: VariableField, inner: Closure, name: str, node: Term) -> Closure:
+    """A field of a field of a variable."""
+    slot, first = outer.slot, outer.name
+
+    def read(env: Env) -> Value:
+        try:
+            return env[slot][first][name]
+        except (KeyError, TypeError):
+            return _field_of(env[0], inner(env), name, node)
+
+    return read
+
+
 # Fields of anything
 
 
@@ -145,6 +158,9 @@ def _compile_value(compiler: Compiler, node: Term) -> Closure:
     if type(name) is not str or not compiler.is_value(source):
         return _checked_value(compiler.any(node), node)
     inner = compiler.value(source)
+    outer = variable_field(compiler, source)
+    if outer is not None:
+        return _read_nested(outer, inner, name, node)
 
     def read(env: Env) -> Value:
         found = inner(env)
@@ -238,3 +254,49 @@ for _declaration in (bracket, get_field):
     _declaration.streams(_streams)
 
 _READERS: Final = frozenset({bracket.kind, get_field.kind})
+
+
+# All fields
+
+
+@term(94)
+def keys(document: dict[str, Value]) -> list[Value]:
+    """The names of an object's fields, in their order.
+
+    >>> r.expr({"b": 1, "a": 2}).keys().run(db)
+    ['a', 'b']
+    """
+    return sorted(document)
+
+
+@term(186)
+def values(document: dict[str, Value]) -> list[Value]:
+    """The values of an object's fields, in the order of their names.
+
+    >>> r.expr({"b": 1, "a": 2}).values().run(db)
+    [2, 1]
+    """
+    return [document[name] for name in sorted(document)]
+
+
+@term(143, name="object", on="r")
+def object_(*pairs: Value) -> dict[str, Value]:
+    """An object of names and values in turns, where names are not known when the query is written.
+
+    Raises ReqlQueryLogicError for a name that is given twice.
+
+    >>> r.object("a", 1, "b", 2).run(db)
+    {'a': 1, 'b': 2}
+    """
+    if len(pairs) % 2:
+        raise ReqlQueryLogicError(f"OBJECT expects an even number of arguments (but found {len(pairs)}).")
+    result: dict[str, Value] = {}
+    for name, value in zip(pairs[::2], pairs[1::2], strict=True):
+        if type(name) is not str:
+            raise type_error("STRING", name)
+        if name in result:
+            raise ReqlQueryLogicError(
+                f'Duplicate key "{name}" in object.  (got {shown(result[name])} and {shown(value)} as values)'
+            )
+        result[name] = value
+    return result

@@ -170,13 +170,13 @@ def _compile(compiler: Compiler, node: Term) -> Closure:
         except ReqlError as error:
             raise located(error, node) from None
 
-    if len(parts) != 2 or quick is None:
+    if len(parts) != 2:
         return folded
     first, second = parts
 
     def of_two(env: Env) -> Value:
         left, right = first(env), second(env)
-        if type(left) is int and type(right) is int:
+        if quick is not None and type(left) is int and type(right) is int:
             result = quick(left, right)
             if MIN_INT <= result <= MAX_INT:
                 return result
