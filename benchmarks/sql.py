@@ -5,7 +5,8 @@ index on the elements of an array, kept in the same transaction; WAL, a page cac
 statements that the interface keeps prepared, `msgspec` as the decoder. Chosen by trial: `rowid` tables (short entries in the
 indexes) over `WITHOUT ROWID`, one text document a row over one JSON array for all, `max()` beside a bare column over sorting.
 
-Threads share one connection under a lock: several connections wait for each other by polling, which is slower.
+Threads that write share one connection under a lock: several connections wait for each other by polling, which is slower.
+Either way a write waits for a whole index build.
 """
 
 # mypy: disable-error-code=no-any-return
@@ -112,7 +113,7 @@ class SqlStore:
                 )
 
     def build_index(self, table: Table, index: str) -> None:
-        with _Transaction(self._connection) as cursor:
+        with self._lock, _Transaction(self._connection) as cursor:
             if index != "depends":
                 cursor.execute(f"CREATE INDEX {table}_{index} ON {table} ({EXPRESSIONS[index]})")
                 return
