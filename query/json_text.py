@@ -64,10 +64,19 @@ def _plain(value: Value) -> Any:
     if kind is bytes:
         return {"$reql_type$": "BINARY", "data": b64encode(value).decode()}
     if kind is Time:
-        seconds = value.epoch_microseconds / 1_000_000
-        return {"$reql_type$": "TIME", "epoch_time": _number(seconds), "timezone": value.zone}
+        return _time(value)
     if kind is Geometry:
         return _plain({"$reql_type$": "GEOMETRY", **value.geojson})
     if kind is Bound:
         raise ReqlQueryLogicError(f"Cannot convert `{value!r}` to JSON.")
     return value
+
+
+def _time(moment: Time) -> Any:
+    """A time as RethinkDB has it in JSON; as on the wire, with all microseconds where a double cannot carry them."""
+    total = moment.epoch_microseconds
+    seconds = total / 1_000_000
+    told = {"$reql_type$": "TIME", "epoch_time": _number(seconds)}
+    if round(seconds * 1_000_000) != total:
+        told["microseconds"] = total
+    return {**told, "timezone": moment.zone}
