@@ -15,7 +15,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Console
 from rich.markup import escape
@@ -29,7 +29,10 @@ from docstore.progress import wait_with_bars
 from query import Query, r
 from query.errors import ReqlError
 
-console = Console(highlight=False)
+PIPED_WIDTH: Final = 200
+"""Columns of output that is no terminal's: what reads it may want whole lines."""
+
+console = Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
