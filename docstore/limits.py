@@ -19,6 +19,9 @@ MAX_MAP_BYTES: Final = 2**46
 MAX_READERS: Final = 1024
 """Read transactions open at once over all processes; LMDB's lock file takes 64 bytes for each."""
 
+READER_CHECK_SECONDS: Final = 1.0
+"""A writer looks so often for readers whose process was killed, since their snapshots make the file grow."""
+
 BUSY_TIMEOUT_SECONDS: Final = 30.0
 """How long a write waits for others before it is a BusyError: longer than any single query that was meant."""
 

@@ -52,7 +52,7 @@ class OpenStore:
             self._seen = (transaction.id, self._schema_of(load(transaction)))
         self._begin_read = engine.begin_read
         self._queue = WriteQueue(engine)
-        self._worker = Worker(self)
+        self._worker = Worker(self, read_only=read_only)
         self._wake(self._seen[1].catalog)
 
     @property

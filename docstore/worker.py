@@ -11,6 +11,7 @@ one process would only take turns. All of a process's steps go through one lock.
 from __future__ import annotations
 
 import atexit
+import os
 import threading
 import time
 from collections.abc import Callable, Collection
@@ -48,8 +49,10 @@ class Store(Protocol):
 class Worker:
     """The background thread of one store, and the lock of all who build in this process."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, read_only: bool = False) -> None:
         self._store = store
+        self._read_only = read_only
+        self._process = os.getpid()
         self._mutex = threading.RLock()  # looking for jobs may itself wake the thread
         self._building = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -71,7 +74,9 @@ class Worker:
             self._thread.start()
 
     def stop(self) -> None:
-        """End the thread at its next step, and wait for that."""
+        """End the thread at its next step, and wait for that; in the child of a fork there is none."""
+        if os.getpid() != self._process:
+            return  # a lock that another thread held at the fork stays locked for ever
         with self._mutex:
             self._stopping.set()
             thread = self._thread
@@ -142,7 +147,7 @@ class Worker:
         self._store.write_alone(work, LOCK_SECONDS)
 
     def wait(self, table_id: str, names: Collection[str] | None, check_interrupt: Callable[[], None]) -> None:
-        """Build indexes of a table, all where no names are given, until they are ready.
+        """Build indexes of a table, all where no names are given, until they are ready; read-only, wait for others.
 
         ReqlOpFailedError where the table or an index is not there (any more), or where a build fails.
         """
@@ -151,7 +156,10 @@ class Worker:
         try:
             while job := self._next_build(table_id, names):
                 check_interrupt()
-                self.do(job)
+                if self._read_only:
+                    time.sleep(_POLL_SECONDS)
+                else:
+                    self.do(job)
         finally:
             with self._mutex:
                 self._waiters -= 1

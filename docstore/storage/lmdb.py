@@ -65,6 +65,7 @@ class LmdbEngine:
         transaction = None
         try:
             lock.acquire(self._busy_timeout if timeout_seconds is None else timeout_seconds)
+            store.forget_dead_readers()
             transaction = LmdbWrite(store)
         finally:
             # Not only for errors: an interrupt may come between any two steps.

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 from collections.abc import Callable
 from threading import RLock
 from typing import Any, Final
@@ -29,7 +30,7 @@ import lmdb
 from lmdb import _envid
 
 from docstore.errors import NotAStoreError, StoreError
-from docstore.limits import MAP_BYTES, MAX_READERS, MIN_MAP_BYTES
+from docstore.limits import MAP_BYTES, MAX_READERS, MIN_MAP_BYTES, READER_CHECK_SECONDS
 from docstore.storage.lock import WriteLock
 from docstore.storage.mapsize import MapGate
 from docstore.storage.place import check_place
@@ -55,6 +56,7 @@ class SharedStore:
         self.forked = False
         self._map_bytes = map_bytes or MAP_BYTES
         self._sync = sync
+        self._readers_checked = time.monotonic()
         self.gate = MapGate(path, busy_timeout)
         self.lock: WriteLock | None = None
         if writable:
@@ -63,6 +65,13 @@ class SharedStore:
             self._open(None)
         found = os.stat(path)  # noqa: PTH116 - nothing else here is a Path
         self.key = (found.st_dev, found.st_ino)
+
+    def forget_dead_readers(self) -> None:
+        """Now and then, free what readers still hold whose process has died: until then the file cannot reuse its pages."""
+        now = time.monotonic()
+        if now > self._readers_checked + READER_CHECK_SECONDS:
+            self._readers_checked = now
+            self.environment.reader_check()
 
     def make_writable(self, busy_timeout: float) -> None:
         """Open for writing as well what is open for reading, when no transaction is open."""
