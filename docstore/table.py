@@ -149,7 +149,9 @@ class StoredTable:
         if rows:
             updates.sort(key=_member)
             entries = {index.definition.space: index.update(writer, passed(updates)) for index, passed in indexes}
-            transaction.add_counts(self._space, self._write_rows(writer, updates, rows), entries)
+            documents = self._write_rows(writer, updates, rows)
+            if documents or any(entries.values()):  # their record is one more page to write
+                transaction.add_counts(self._space, documents, entries)
         return errors
 
     def _encoded(

@@ -29,6 +29,7 @@ from docstore.indexes.base import (
     Entry,
     KeysOf,
     Update,
+    changing,
     check_bounds,
     current_engine,
     decoder,
@@ -117,6 +118,9 @@ class OrderedIndex:
 
     def update(self, engine: WriteTransaction, updates: Sequence[Update]) -> int:
         """See `StoredIndex`."""
+        updates = changing(self.fields, updates)
+        if not updates:
+            return 0
         gone, come = differences(self.keys_of(), updates)
         more = 0
         if gone:
