@@ -18,6 +18,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
@@ -32,10 +33,11 @@ from docstore.results import converted, presented
 from docstore.store import OpenStore, open_store
 from docstore.transaction import Transaction
 from query.builder import set_repl
-from query.errors import ReqlError
+from query.errors import ReqlError, ReqlResourceLimitError
 from query.explain import Explanation, explain
 from query.locate import explain_error
 from query.planner import Plan, make_plan
+from query.printer import print_short
 from query.registry import BY_KIND
 from query.runtime import Run, Stream, collect
 from query.term import Argument, Source, Term, walk
@@ -256,6 +258,8 @@ class Connection:
         if self._closed:
             self._check_open()
         merged: Mapping[str, Any] = {**self._defaults, **checked_options(options)} if options else self._defaults
+        if options and (merged.get("profile") or merged.get("noreply")):
+            return self._run_specially(argument, options)
         if type(argument) is not Term:
             return presented(argument, merged)
         cached = None if options else self._plans.get(argument.shape)
@@ -269,6 +273,23 @@ class Connection:
         except ReqlError as error:
             explain_error(error, argument, cached.plan)
             raise
+        except RecursionError:
+            raise ReqlResourceLimitError(
+                "The query is nested too deeply to run from this depth of Python calls."
+            ) from None
+
+    def _run_specially(self, argument: Argument, options: dict[str, Any]) -> Any:
+        """Run a query with `profile` or `noreply`: its value beside the time that it took, or nothing."""
+        left = {name: value for name, value in options.items() if name not in ("profile", "noreply")}
+        started = time.perf_counter()
+        value = self.run_query(argument, left)
+        if options.get("noreply"):
+            return None
+        if isinstance(value, Cursor):
+            value = list(value)
+        milliseconds = (time.perf_counter() - started) * 1000
+        task = {"description": f"Run {print_short(argument)}", "duration(ms)": milliseconds, "sub_tasks": []}
+        return {"value": value, "profile": [task]}
 
     def explain_query(self, argument: Argument, options: dict[str, Any], run: bool) -> Any:
         """How a query is run; `Query.explain` calls this. See there."""

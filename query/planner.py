@@ -32,6 +32,7 @@ from query.closures import Closure
 from query.determinism import check_writes
 from query.errors import ReqlDriverCompileError, ReqlError
 from query.evaluate import Compiler
+from query.infinite import check_ends
 from query.locate import explain_error
 from query.merge import check_literals
 from query.registry import TERMS
@@ -127,6 +128,7 @@ def make_plan(root: Term, run: Run | None = None, *, compiler: Compiler | None =
     first = 1 + len(root.constants)
     compiler = compiler or Compiler(first)
     try:
+        check_ends(parameterized)
         check_writes(parameterized)
         check_literals(parameterized)
         term = rewritten(parameterized, planning) if planning.run.store is not None else parameterized
