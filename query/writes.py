@@ -157,6 +157,7 @@ class Writer:
                 self._insert_new(batch)
                 return
         pending: set[Value] = set()
+        written: set[Value] = set()
         for at, document in enumerate(batch):
             if at in refused:
                 self.fail(None, refused[at])
@@ -164,7 +165,9 @@ class Writer:
             key, old, marker = keys[at], olds[at], group_marker(keys[at])
             if marker in pending:
                 self.flush()
+                written |= pending
                 pending.clear()
+            if marker in written:
                 (old,) = self.table.get_many(self._run, [key])
             pending.add(marker)
             self._insert_one(key, old, document, resolve)
