@@ -330,9 +330,9 @@ def run(examples: int, steps: int) -> None:
 
 
 def test_the_stores_do_what_the_model_does() -> None:
-    run(examples=40, steps=30)
+    run(examples=250, steps=40)
 
 
 @pytest.mark.slow
 def test_the_stores_do_what_the_model_does_for_longer() -> None:
-    run(examples=600, steps=80)
+    run(examples=3_000, steps=80)
