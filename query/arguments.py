@@ -10,18 +10,15 @@ from query.closures import CompiledFunction, Env, located
 from query.errors import ReqlNonExistenceError, ReqlQueryLogicError
 from query.evaluate import Compiler
 from query.json_text import shown
-from query.runtime import Fields
+from query.runtime import Fields, type_error
 from query.term import FUNC, Argument, Term
-from query.values import Value, equal
+from query.values import VALUE_TYPES, Value, equal
 
 Read: TypeAlias = Callable[[Value], Value]
 Test: TypeAlias = Callable[[Value], bool]
 
 MISSING: Final[Any] = type("Missing", (), {"__slots__": (), "__repr__": lambda _: "MISSING"})()
 """What is read where there is nothing, if null has to be told from it."""
-
-
-_NO_FUNCTION: Final = "Expected type FUNCTION but found DATUM."
 
 
 class Reader(NamedTuple):
@@ -34,7 +31,7 @@ class Reader(NamedTuple):
 def reader(compiler: Compiler, arg: Argument, node: Term, missing: Any = None) -> Reader:
     """Reads what a field name or a function says; `missing` where that raises a ReqlNonExistenceError.
 
-    An argument that is neither is evaluated, and has to give a field name.
+    An argument that is neither is evaluated, and has to give a field name; null is the name of no field.
     """
     if type(arg) is str:
         read_field = _field_reader(arg, missing, node)
@@ -46,9 +43,9 @@ def reader(compiler: Compiler, arg: Argument, node: Term, missing: Any = None) -
 
     def bind(env: Env) -> Read:
         found = name(env)
-        if type(found) is not str:
-            raise ReqlQueryLogicError(_NO_FUNCTION, arg if type(arg) is Term else node)
-        return _field_reader(found, missing, node)
+        if type(found) is str:
+            return _field_reader(found, missing, node)
+        return _refusing(found, missing, arg if type(arg) is Term else node)
 
     return Reader(None, bind)
 
@@ -59,6 +56,19 @@ def _field_reader(name: str, missing: Any, node: Term) -> Read:
             return row.get(name, missing)
         except AttributeError:
             return _field_of_other(row, name, missing, node)
+
+    return read
+
+
+def _refusing(name: Any, missing: Any, node: Term) -> Read:
+    """Reads what no field name and no function can say: an error for each row, but for null."""
+    if type(name) not in VALUE_TYPES:
+        raise located(type_error("FUNCTION", name), node)
+
+    def read(row: Value) -> Value:
+        if name is None:
+            return missing
+        raise located(type_error("STRING", name), node)
 
     return read
 
@@ -120,10 +130,26 @@ def predicate(compiler: Compiler, arg: Argument, *, tolerant: bool = True) -> Pr
 def function_of(
     compiler: Compiler, arg: Argument, arity: int | None, node: Term, *, body: str = "value"
 ) -> CompiledFunction:
-    """A function where nothing else may stand; ReqlQueryLogicError, when it is compiled, for anything else."""
+    """A function where nothing else may stand; for anything else one that raises ReqlQueryLogicError when it is bound."""
     if type(arg) is Term and arg.kind is FUNC:
         return compiler.function(arg, arity, body=body)
-    raise ReqlQueryLogicError(_NO_FUNCTION, arg if type(arg) is Term else node)
+    found = compiler.any(arg)
+
+    def refuse(env: Env) -> Any:
+        raise located(type_error("FUNCTION", found(env)), arg if type(arg) is Term else node)
+
+    slots = tuple([compiler.new_slot() for _ in range(arity or 1)])
+    return _NoFunction(slots, refuse, tuple([None] * len(slots)))
+
+
+class _NoFunction(CompiledFunction):
+    """What stands where only a function may."""
+
+    __slots__ = ()
+
+    def bind(self, env: Env) -> Callable[..., Any]:
+        """Raise, whether there are rows or not."""
+        return self.body(env)  # type: ignore[no-any-return]
 
 
 _WHOLE: Final = accepted(int)

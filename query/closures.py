@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
 from query.errors import ReqlError, ReqlQueryLogicError
-from query.runtime import Fields, Keep, Literal, Row, runtime_type_name
+from query.runtime import Fields, Keep, Literal, Row, type_error
 from query.term import Argument
 from query.values import VALUE_TYPES, Bound, Value
 
@@ -89,7 +89,7 @@ def as_value(found: Any) -> Value:
         return found
     if kind is Row:
         return found.value
-    raise ReqlQueryLogicError(f"Expected type DATUM but found {runtime_type_name(found)}.")
+    raise type_error("DATUM", found)
 
 
 def as_field(found: Any) -> Value:

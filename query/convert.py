@@ -159,7 +159,7 @@ def _check_argument(declaration: Declaration, index: int, arg: Argument) -> None
     kind = declaration.kind
     if type(arg) is Term:
         wanted = declaration.functions
-        if wanted is not None and arg.kind is FUNC and len(arg.args[0]) != wanted:
+        if wanted is not None and arg.kind is FUNC and len(arg.args[0]) not in (0, wanted):
             raise ReqlArgumentError(arity_error(len(arg.args[0]), wanted).message)
     elif kind.structural or declaration.on == "r" or 0 < index < len(declaration.arguments):
         parameter = declaration.parameter(index)

@@ -53,6 +53,11 @@ SLOT: Final = Kind("slot", -2, structural=True)
 
 _OPAQUE_TO_GROUPS: Final = frozenset({"ungroup", "type_of", "info", "do", "default"})
 
+_ROW_BY_ROW: Final = frozenset(
+    {"map", "filter", "concat_map", "pluck", "without", "merge", "has_fields", "with_fields", "get_field", "bracket"}
+)
+"""Terms that work on the rows of groups as these pass by; a group that none is left of is no group any more."""
+
 
 class Compiler:
     """Compiles one query. Holds the scope: which slot each variable has, and which slots hold plain values."""
@@ -166,6 +171,9 @@ class Compiler:
             slots = tuple([self.new_slot() for _ in range(arity or 1)])
             return CompiledFunction(slots, getattr(self, body)(node), tuple([frozenset()] * len(slots)))
         numbers, inner = node.args
+        if not numbers and arity:
+            # A function of no parameters may stand for one of any number.
+            return self.function(inner, arity, body=body)
         if arity is not None and len(numbers) != arity:
             raise located(arity_error(len(numbers), arity), node)
         outer = (self.scope, self.row_slot, self.row_depth)
@@ -224,10 +232,18 @@ class Compiler:
             if node.kind.name == "group":
                 return True
             declaration = BY_KIND.get(node.kind)
-            if declaration is None or not node.args or not declaration.arguments:
+            if declaration is None or not node.args or not (declaration.arguments or declaration.rest):
                 return False
             node = node.args[0]
         return False
+
+    def is_grouped_stream(self, node: Argument) -> bool:
+        """Whether the term is grouped data whose rows are worked on one by one, as they come from `group`."""
+        while type(node) is Term and node.kind.name in _ROW_BY_ROW and not _has_args(node):
+            if node.kind.name == "bracket" and type(node.args[1]) is not str:
+                return False
+            node = node.args[0]
+        return type(node) is Term and node.kind.name == "group" and not _has_args(node)
 
     def place(self, node: Argument) -> int | None:
         """The place in the environment of a variable, `r.row` or a constant, where it is sure to be a plain value."""
@@ -334,7 +350,7 @@ class Compiler:
             closure: Closure | None = accumulate(self, node)
             if closure is not None:
                 return closure
-        source, slot = self.any(first), self.new_slot()
+        source, slot, streamed = self.any(first), self.new_slot(), self.is_grouped_stream(node)
         each = self.any(Term(node.kind, (Term(SLOT, (slot,)), *node.args[1:]), node.options))
 
         def grouped(env: Env) -> Any:
@@ -346,8 +362,10 @@ class Compiler:
             for key, value in found.groups:
                 env[slot] = value
                 result = each(env)
-                groups.append((key, collect(env[0], result) if type(result) is Stream else as_value(result)))
-            return Grouped(groups)
+                reduced = collect(env[0], result) if type(result) is Stream else as_value(result)
+                if reduced or not streamed:
+                    groups.append((key, reduced))
+            return Grouped(groups, streamed)
 
         return grouped
 

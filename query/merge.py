@@ -43,13 +43,13 @@ def _merged(left: Document, right: Document) -> Document:
     return result
 
 
-_MERGING: Final = frozenset({"merge", "update"})
+_TAKES_LITERALS: Final = frozenset({"merge", "update", "filter"})
 _TRANSPARENT: Final = frozenset({"branch", "do", "default"})
 """Terms that give on what one of their arguments gives."""
 
 
 def check_literals(query: Argument) -> None:
-    """ReqlQueryLogicError where an `r.literal` stands anywhere but in what is merged into an object."""
+    """ReqlQueryLogicError where an `r.literal` stands anywhere but in what is merged into an object, or has to match one."""
     stray = _stray_literal(query, False)
     if stray is not None:
         raise ReqlQueryLogicError(
@@ -68,8 +68,8 @@ def _stray_literal(argument: Argument, allowed: bool) -> Term | None:
             return argument
         allowed = False
     elif kind.name not in _TRANSPARENT and kind is not MAKE_OBJ and kind is not FUNC:
-        allowed = kind.name in _MERGING
-    first = argument.args[0] if kind.name in _MERGING else None
+        allowed = kind.name in _TAKES_LITERALS
+    first = argument.args[0] if kind.name in _TAKES_LITERALS else None
     for child in argument.children():
         stray = _stray_literal(child, allowed and child is not first)
         if stray is not None:

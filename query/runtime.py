@@ -8,9 +8,9 @@ values (`query.values`):
 |-----------|----------------------------------------------------------------|---------------------------------------------|
 | `Stream`  | STREAM, SELECTION<STREAM>, SELECTION<ARRAY>, TABLE, TABLE_SLICE | rows made as they are asked for             |
 | `Row`     | SELECTION<OBJECT>                                              | one place in a table, with a document or without |
-| `Grouped` | GROUPED_DATA                                                   | a value or an array for each group          |
+| `Grouped` | GROUPED_STREAM, GROUPED_DATA                                   | a value or an array for each group          |
 | `Database`| DB                                                             | a database of the store, by name            |
-| `Literal` | PTYPE<LITERAL>                                                 | `r.literal`, which lives only inside `merge` and `update` |
+| `Literal` | PTYPE<LITERAL>                                                 | `r.literal`, inside `merge`, `update`, `filter` |
 
 An array is a plain list; it is a sequence too.
 """
@@ -23,7 +23,8 @@ from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 from typing import Literal as OneOf
 
 from query.errors import ReqlNonExistenceError, ReqlQueryLogicError, ReqlResourceLimitError
-from query.values import Time, Value, type_name
+from query.json_text import pretty
+from query.values import VALUE_TYPES, Bound, Time, Value, type_name
 
 Document: TypeAlias = dict[str, Value]
 
@@ -241,9 +242,13 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Grouped:
-    """For each group its key and what is left of its rows: an array, or the value that they were reduced to."""
+    """For each group its key and what is left of its rows: an array, or the value that they were reduced to.
+
+    `streamed` as long as only terms that work row by row came after `group`: then no group is empty.
+    """
 
     groups: list[tuple[Value, Value]]
+    streamed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,27 +276,63 @@ class Function:
 
 
 def runtime_type_name(value: Any) -> str:
-    """The type name of anything that a term may be given."""
+    """The type name of anything that a term may be given, as `type_of` gives it."""
     kind = type(value)
     if kind is Stream:
         return str(value.type_name)
-    if kind is Row:
-        return "SELECTION<OBJECT>" if value.value is not None else "NULL"
+    if kind is Grouped:
+        return "GROUPED_STREAM" if value.streamed else "GROUPED_DATA"
     return _RUNTIME_NAMES.get(kind) or type_name(value)
 
 
 _RUNTIME_NAMES: Final[dict[type, str]] = {
-    Grouped: "GROUPED_DATA",
+    Row: "SELECTION<OBJECT>",
     Database: "DB",
     Literal: "PTYPE<LITERAL>",
     Function: "FUNCTION",
 }
 
 
+_KINDS: Final = frozenset(
+    {"DATABASE", "TABLE", "TABLE_SLICE", "SELECTION", "SEQUENCE", "DATUM", "FUNCTION", "GROUPED_DATA"}
+)
+"""What errors call the things that terms work on; what is one of the values of `query.values` is a DATUM."""
+
+
 def type_error(expected: str, found: Any) -> ReqlQueryLogicError:
-    """The error for a value of the wrong type, in RethinkDB's words; for null a ReqlNonExistenceError."""
-    kind = ReqlNonExistenceError if found is None else ReqlQueryLogicError
-    return kind(f"Expected type {expected} but found {runtime_type_name(found)}.")
+    """The error for a value or thing of the wrong type, in RethinkDB's words; for null a ReqlNonExistenceError.
+
+    Where `expected` is the type of a value, and a value was found, the error names their types; else it says which kind
+    of thing was expected and found, and shows it.
+    """
+    value = found.value if type(found) is Row else found
+    error = ReqlNonExistenceError if value is None else ReqlQueryLogicError
+    if expected not in _KINDS:
+        if type(value) in VALUE_TYPES or type(value) is Bound:
+            return error(f"Expected type {expected} but found {type_name(value)}.")
+        expected = "DATUM"
+    return error(lambda: f"Expected type {expected} but found {_kind_name(found)}:\n{_printed(found)}")
+
+
+def _kind_name(found: Any) -> str:
+    kind = type(found)
+    if kind is Stream:
+        return {"STREAM": "SEQUENCE"}.get(found.type_name, str(found.type_name).partition("<")[0])
+    if kind is Grouped:
+        return "SEQUENCE" if found.streamed else "GROUPED_DATA"
+    return {Row: "SINGLE_SELECTION", Database: "DATABASE", Function: "FUNCTION"}.get(kind, "DATUM")
+
+
+def _printed(found: Any) -> str:
+    kind = type(found)
+    if kind is Row or kind in VALUE_TYPES or kind is Bound:
+        return pretty(found.value if kind is Row else found)
+    if kind is Database:
+        return f'db("{found.name}")'
+    if kind is Stream and found.table is not None:
+        name = found.table.name
+        return f'table("{name}")' if found.type_name == "TABLE" else f"SELECTION ON table({name})"
+    return f"VALUE {_kind_name(found)}"
 
 
 def iterate(value: Any) -> Iterator[Value]:
@@ -303,8 +344,15 @@ def iterate(value: Any) -> Iterator[Value]:
         return iter(value)
     if type(value) is Stream:
         return value.rows()
-    kind = ReqlNonExistenceError if value is None else ReqlQueryLogicError
-    raise kind(f"Cannot convert {runtime_type_name(value)} to SEQUENCE")
+    raise sequence_error(value)
+
+
+def sequence_error(found: Any) -> ReqlQueryLogicError:
+    """The error for what is no sequence, in RethinkDB's words; for null a ReqlNonExistenceError."""
+    if type(found) in VALUE_TYPES or type(found) is Bound:
+        error = ReqlNonExistenceError if found is None else ReqlQueryLogicError
+        return error(f"Cannot convert {type_name(found)} to SEQUENCE")
+    return type_error("SEQUENCE", found)
 
 
 def collect(run: Run, rows: Iterable[Value]) -> list[Value]:

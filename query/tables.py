@@ -13,8 +13,8 @@ from query.term import Argument, Term
 from query.values import MAXVAL, MINVAL, Value
 
 
-def table_of(compiler: Compiler, node: Argument) -> Callable[[Env], Table]:
-    """A closure of the table that a term is; ReqlQueryLogicError where it is none."""
+def table_of(compiler: Compiler, node: Argument, wanted: str = "TABLE") -> Callable[[Env], Table]:
+    """A closure of the table that a term is; where it is none, a ReqlQueryLogicError that says what was `wanted`."""
     if type(node) is Term and node.kind.name == "table" and len(node.args) <= 2:
         if type(node.args[0]) is str and len(node.args) == 1:
             return _default_table(node, node.args[0])
@@ -25,7 +25,7 @@ def table_of(compiler: Compiler, node: Argument) -> Callable[[Env], Table]:
             try:
                 *database, name = [part(env) for part in parts]
                 if database and type(database[0]) is not Database:
-                    raise type_error("DB", database[0])
+                    raise type_error("DATABASE", database[0])
                 found: Table = run.store.table(run, database[0].name if database else None, text_of(name))
             except ReqlError as error:
                 raise located(error, node) from None
@@ -37,7 +37,7 @@ def table_of(compiler: Compiler, node: Argument) -> Callable[[Env], Table]:
     def other(env: Env) -> Table:
         found = inner(env)
         if type(found) is not Stream or found.type_name != "TABLE" or found.table is None:
-            raise located(type_error("TABLE", found), node)
+            raise located(type_error(wanted, found), node)
         return found.table
 
     return other
@@ -57,9 +57,11 @@ def _default_table(node: Term, name: str) -> Callable[[Env], Table]:
     return find
 
 
-def index_of(compiler: Compiler, node: Term, source: Argument) -> Callable[[Env], tuple[Table, Index]]:
+def index_of(
+    compiler: Compiler, node: Term, source: Argument, wanted: str = "TABLE"
+) -> Callable[[Env], tuple[Table, Index]]:
     """A closure of the table that `source` is, and of its index that the option `index` of a term names."""
-    find = table_of(compiler, source)
+    find = table_of(compiler, source, wanted)
     named = compiler.value(node.options["index"]) if "index" in node.options else None
 
     def index(env: Env) -> tuple[Table, Index]:
@@ -84,6 +86,32 @@ def range_of(compiler: Compiler, node: Term) -> Callable[[Env], Range]:
     return bounds
 
 
+def between_then_ordered(node: Term) -> Term | None:
+    """A `between` after an `order_by` of an index as the same with the two changed over, which is what it means.
+
+    None for any other `between`. Raises ReqlQueryLogicError where they are not on one index, or where there are two.
+    """
+    source = node.args[0]
+    if type(source) is not Term:
+        return None
+    if source.kind.name == "between":
+        raise ReqlQueryLogicError("Cannot perform multiple BETWEENs on the same table.", node)
+    if not orders_by_index(source):
+        return None
+    order = source.options["index"]
+    name = order.args[0] if type(order) is Term and order.kind.name in ("asc", "desc") else order
+    index = node.options.get("index", name)
+    if index != name and type(index) is str and type(name) is str:
+        raise ReqlQueryLogicError(f"Cannot call BETWEEN on index `{index}` after ordering on index `{name}`.", node)
+    inner = Term(node.kind, (source.args[0], *node.args[1:]), {**node.options, "index": index})
+    return Term(source.kind, (inner,), source.options)
+
+
+def orders_by_index(node: Argument) -> bool:
+    """Whether a term puts a table, or part of it, in the order of an index, and that alone."""
+    return type(node) is Term and node.kind.name == "order_by" and len(node.args) == 1 and "index" in node.options
+
+
 def is_open(bound: Value, name: str) -> bool:
     """Whether a bound is `"open"`; ReqlQueryLogicError where it is neither that nor `"closed"`."""
     if bound not in ("open", "closed"):
@@ -105,6 +133,8 @@ def slice_of_index(compiler: Compiler, node: Term, name: Argument, refusal: str)
     Raises ReqlQueryLogicError where it is neither, in the words of `refusal`.
     """
     source, named = node.args[0], compiler.value(name)
+    if orders_by_index(source) and node.kind.name == "order_by":
+        raise ReqlQueryLogicError("Cannot perform multiple indexed ORDER_BYs on the same table.", node)
     if type(source) is Term and source.kind.name == "between" and not compiler.is_special(source):
         find, bounds = index_of(compiler, source, source.args[0]), range_of(compiler, source)
 
@@ -124,7 +154,7 @@ def slice_of_index(compiler: Compiler, node: Term, name: Argument, refusal: str)
         try:
             table = find_table(env)
         except ReqlQueryLogicError as error:
-            if error.message.startswith("Expected type TABLE"):
+            if error.message.startswith("Expected type TABLE but"):
                 raise ReqlQueryLogicError(refusal, node) from None
             raise
         try:
@@ -133,6 +163,17 @@ def slice_of_index(compiler: Compiler, node: Term, name: Argument, refusal: str)
             raise located(error, node) from None
 
     return table_slice
+
+
+def all_of_table(compiler: Compiler, source: Argument) -> Callable[[Env], IndexSlice]:
+    """All of a table in the order of its primary key."""
+    find = table_of(compiler, source)
+
+    def whole(env: Env) -> IndexSlice:
+        table = find(env)
+        return IndexSlice(table, table.index(env[0], table.primary_key), Range(MINVAL, MAXVAL))
+
+    return whole
 
 
 def text_of(name: Value) -> str:

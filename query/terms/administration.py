@@ -32,7 +32,7 @@ def _place(where: object, name: object) -> tuple[str | None, str]:
             raise ReqlQueryLogicError("Expected the name of a table after the database.")
         return where.name, text_of(name)
     if name is not None:
-        raise type_error("DB", where)
+        raise type_error("DATABASE", where)
     return None, text_of(where)
 
 
@@ -126,7 +126,7 @@ def table_list(run: Run, database: object = None) -> list[Value]:
     """
     assert run.store is not None
     if database is not None and type(database) is not Database:
-        raise type_error("DB", database)
+        raise type_error("DATABASE", database)
     return run.store.administer(run, "table_list", database.name if database else None)  # type: ignore[no-any-return]
 
 
@@ -244,7 +244,7 @@ def _binary(compiler: Compiler, node: Argument) -> Closure:
         found = value(env)
         if found is None or type(found) is bytes:
             return found
-        raise ReqlQueryLogicError("Expected type FUNCTION but found DATUM.", node if type(node) is Term else None)
+        raise located(type_error("FUNCTION", found), node)
 
     return binary
 

@@ -17,7 +17,7 @@ from query.closures import Closure, Env, located
 from query.errors import ReqlError, ReqlNonExistenceError
 from query.evaluate import Compiler
 from query.registry import term
-from query.runtime import Fields, Function, Grouped, Run, Stream, collect, iterate, type_error
+from query.runtime import Fields, Function, Grouped, Row, Run, Stream, collect, iterate, type_error
 from query.tables import index_of, slice_of_index, table_of
 from query.term import FUNC, Term
 from query.terms.grouping import Pairs, check_groups, grouped, pairs_of
@@ -70,6 +70,8 @@ def _count_any(compiler: Compiler, node: Term) -> Closure:
         found = source(env)
         if type(found) in (list, str, bytes, dict):
             return len(found)
+        if type(found) is Row and found.value is not None:
+            return len(found.value)
         if type(found) is Stream and found.type_name == "TABLE" and found.table is not None:
             return found.table.count(env[0])
         try:

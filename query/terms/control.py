@@ -16,7 +16,6 @@ from query.errors import ReqlNonExistenceError, ReqlQueryLogicError, ReqlServerC
 from query.evaluate import Compiler
 from query.registry import term
 from query.runtime import Document, Function, Row, Stream, runtime_type_name
-from query.summary import Summary
 from query.term import FUNC, VAR, Argument, Term, walk
 from query.terms.fields import VariableField, variable_field
 from query.values import Value
@@ -69,6 +68,8 @@ def _inlined(compiler: Compiler, node: Term) -> tuple[list[Argument], Argument]:
     if type(function) is not Term or function.kind is not FUNC:
         return [], function
     numbers, body = function.args
+    if not numbers:
+        return [], body
     if len(numbers) != len(given):
         raise located(arity_error(len(numbers), len(given)), node)
     left: list[tuple[int, Argument]] = []
@@ -341,19 +342,20 @@ def _(compiler: Compiler, node: Term) -> Closure:
     def write_each(env: Env) -> Document:
         write, limit = compiled.bind(env), env[0].array_limit
         rows = source(env)
-        total = Summary(False, limit).result()
+        total: Document = {}
         for row in list(rows) if collects else rows:
             found = write(row)
             for summary in found if type(found) is list else [found]:
                 if type(summary) is not dict:
-                    raise ReqlQueryLogicError(_NO_WRITE.format(runtime_type_name(summary)), node)
+                    wanted = "OBJECT" if type(found) is list else "ARRAY"
+                    raise ReqlQueryLogicError(_NO_WRITE.format(wanted, runtime_type_name(summary)), node)
                 add_summary(total, summary, limit)
         return total
 
     return write_each
 
 
-_NO_WRITE: Final = "FOR_EACH expects one or more basic write queries.  Expected type OBJECT but found {}."
+_NO_WRITE: Final = "FOR_EACH expects one or more basic write queries.  Expected type {} but found {}."
 
 
 def _shares_table(source: Argument, write: Argument) -> bool:

@@ -16,11 +16,11 @@ from itertools import product
 from typing import Any, Final, TypeAlias
 
 from query.arguments import MISSING, Read, Reader, function_of, reader, union_of
-from query.closures import Closure, Env
+from query.closures import Closure, Env, located
 from query.errors import ReqlQueryLogicError, ReqlResourceLimitError
 from query.evaluate import Compiler
 from query.registry import term
-from query.runtime import Fields, Function, Grouped, Run, runtime_type_name
+from query.runtime import Fields, Function, Grouped, Run, type_error
 from query.tables import slice_of_index
 from query.term import Argument, Term
 from query.terms.selecting import filter_
@@ -52,7 +52,7 @@ _NOT_INDEXED: Final = "Indexed group can only be performed on a TABLE or TABLE_S
 @group.compiles
 def _(compiler: Compiler, node: Term) -> Closure:
     pairs = _pairs_of_group(compiler, node, None)
-    return lambda env: _collected(env[0], pairs(env, lambda row: row))
+    return lambda env: Grouped(_collected(env[0], pairs(env, lambda row: row)).groups, streamed=True)
 
 
 @group.accumulates
@@ -99,12 +99,19 @@ def pairs_of(compiler: Compiler, source: Argument, need: Fields) -> PairMaker | 
         return _pairs_of_group(compiler, source, need)
     if source.kind is filter_.kind:
         swapped = filtered_before(source)
-        return None if swapped is None else pairs_of(compiler, swapped, need)
+        if swapped is not None:
+            return pairs_of(compiler, swapped, need)
     if source.kind is map_.kind and len(source.args) == 2:
         return _pairs_of_map(compiler, source)
     if source.kind.name in ("bracket", "get_field") and type(source.args[1]) is str:
         return _pairs_of_field(compiler, source)
-    return None
+    return _pairs_of_rows(compiler, source) if compiler.is_grouped_stream(source) else None
+
+
+def _pairs_of_rows(compiler: Compiler, node: Term) -> PairMaker:
+    """The pairs of any other term that works row by row, whose groups are held."""
+    found = compiler.any(node)
+    return lambda env, read: ((key, read(row)) for key, rows in found(env).groups for row in rows)
 
 
 def _pairs_of_map(compiler: Compiler, node: Term) -> PairMaker | None:
@@ -214,7 +221,7 @@ def _(compiler: Compiler, node: Term) -> Closure:
     def array(env: Env) -> list[Value]:
         found = source(env)
         if type(found) is not Grouped:
-            raise ReqlQueryLogicError(f"Expected type GROUPED_DATA but found {runtime_type_name(found)}.", node)
+            raise located(type_error("GROUPED_DATA", found), node)
         return [{"group": key, "reduction": value} for key, value in found.groups]
 
     return array

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from itertools import chain, islice
 from typing import Any, Final, TypeAlias
 
-from query.arguments import Read, function_of, reader
+from query.arguments import Read, reader
 from query.closures import Env, Transform, located
 from query.errors import ReqlError, ReqlQueryLogicError
 from query.evaluate import Compiler
@@ -74,7 +74,7 @@ def _side(need: Fields, name: str, looked_at: Fields) -> Fields:
 
 
 def _nested_loops(compiler: Compiler, node: Term, need: Fields, outer: bool) -> Transform:
-    compiled = function_of(compiler, node.args[2], 2, node)
+    compiled = compiler.function(node.args[2], 2)
     left_fields, right_fields = compiled.fields
     others = compiler.rows(node.args[1], _side(need, "right", right_fields))
 

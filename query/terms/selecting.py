@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from query.closures import Closure, Env, KeepMaker, MakeKeep, Transform, located
+from query.closures import Closure, CompiledFunction, Env, KeepMaker, MakeKeep, Transform, located
 from query.errors import ReqlError, ReqlNonExistenceError
 from query.evaluate import Compiler
 from query.registry import term
@@ -18,11 +18,12 @@ from query.runtime import (
     Fields,
     Function,
     Keep,
+    Literal,
     Row,
     Stream,
 )
-from query.tables import index_of, range_of, table_of, text_of
-from query.term import MAKE_OBJ, Argument, Term
+from query.tables import between_then_ordered, index_of, range_of, table_of, text_of
+from query.term import FUNC, MAKE_OBJ, PARAMETER, Argument, Term
 from query.values import Value, equal
 
 
@@ -171,14 +172,20 @@ def between(
 
 @between.compiles
 def _(compiler: Compiler, node: Term) -> Closure:
-    find = index_of(compiler, node, node.args[0])
+    ordered = between_then_ordered(node)
+    if ordered is not None:
+        return compiler.any(ordered)
+    find = index_of(compiler, node, node.args[0], "TABLE_SLICE")
     rows = between.hooks["compiles_rows"](compiler, node, None, None)
     return lambda env: Stream(lambda: rows(env), "TABLE_SLICE", find(env)[0])
 
 
 @between.compiles_rows
 def _(compiler: Compiler, node: Term, need: Fields, keep: KeepMaker) -> Closure:
-    find, bounds = index_of(compiler, node, node.args[0]), range_of(compiler, node)
+    ordered = between_then_ordered(node)
+    if ordered is not None:
+        return compiler.rows(ordered, need, keep)
+    find, bounds = index_of(compiler, node, node.args[0], "TABLE_SLICE"), range_of(compiler, node)
     compiler.note(node, need, keep)
 
     def rows(env: Env) -> Iterator[Document]:
@@ -212,15 +219,16 @@ def _predicate(compiler: Compiler, node: Term) -> tuple[Fields, Callable[[Env], 
     """The fields that a filter's predicate looks at, and what makes the predicate within one execution."""
     source = node.args[1]
     missing = compiler.value(node.options.get("default", False)) if not _is_error(node.options.get("default")) else None
+    fields: Fields = None
     if type(source) is Term and source.kind is MAKE_OBJ:
-        fields: Fields = frozenset(source.options)
-        make_test = _pattern(compiler, source)
+        fields, make_test = frozenset(source.options), _pattern(compiler, source)
+    elif type(source) is Term and source.kind.name == "literal" and source.args:
+        make_test = _literal(compiler, source)
     else:
         compiled = compiler.function(source, 1)
-        fields = compiled.fields[0]
-
-        def make_test(env: Env) -> Test:
-            return compiled.bind(env)
+        fields, make_test = compiled.fields[0], compiled.bind
+        if type(source) is Term and source.kind is FUNC and _is_object(source.args[1]):
+            fields, make_test = None, _computed_pattern(compiled, node)
 
     def predicate(env: Env) -> Test:
         test = make_test(env)
@@ -245,22 +253,17 @@ def _is_error(default: Argument) -> bool:
 
 def _pattern(compiler: Compiler, node: Term) -> Callable[[Env], Test]:
     """The test of a row against an object: each field equal, objects inside it field by field."""
-    fields = [
-        (name, _pattern(compiler, arg) if type(arg) is Term and arg.kind is MAKE_OBJ else None, compiler.value(arg))
-        for name, arg in node.options.items()
-    ]
+    fields = [(name, _part(compiler, arg)) for name, arg in node.options.items()]
 
     def make(env: Env) -> Test:
-        tests: list[tuple[str, Test]] = [
-            (name, inner(env) if inner else _equal_to(wanted(env))) for name, inner, wanted in fields
-        ]
+        tests: list[tuple[str, Test]] = [(name, bind(env)) for name, bind in fields]
 
         def test(row: Value) -> bool:
             if type(row) is not dict:
                 return False
             for name, holds in tests:
                 if name not in row:
-                    raise ReqlNonExistenceError(f"No attribute `{name}` in object:", node)
+                    raise _no_field(name, node)
                 if not holds(row[name]):
                     return False
             return True
@@ -270,8 +273,57 @@ def _pattern(compiler: Compiler, node: Term) -> Callable[[Env], Test]:
     return make
 
 
+def _part(compiler: Compiler, arg: Argument) -> Callable[[Env], Test]:
+    if type(arg) is Term and arg.kind is MAKE_OBJ:
+        return _pattern(compiler, arg)
+    if type(arg) is Term and arg.kind.name == "literal" and arg.args:
+        return _literal(compiler, arg)
+    wanted = compiler.value(arg)
+    return lambda env: _equal_to(wanted(env))
+
+
+def _literal(compiler: Compiler, node: Term) -> Callable[[Env], Test]:
+    """The test that something is equal to the value of an `r.literal`, all of it."""
+    wanted = compiler.value(node.args[0])
+    return lambda env: _equal_to(wanted(env))
+
+
 def _equal_to(wanted: Value) -> Test:
     return lambda found: equal(found, wanted)
+
+
+def _no_field(name: str, node: Term) -> ReqlNonExistenceError:
+    return ReqlNonExistenceError(f"No attribute `{name}` in object.", node)
+
+
+def _is_object(body: Argument) -> bool:
+    """Whether the body of a function is written as an object: then that is what rows have to match."""
+    if type(body) is not Term:
+        return type(body) is dict
+    return body.kind is MAKE_OBJ or (body.kind is PARAMETER and body.args[1] == "dict")
+
+
+def _computed_pattern(compiled: CompiledFunction, node: Term) -> Callable[[Env], Test]:
+    """The test of a row against an object that is made for each row."""
+
+    def make(env: Env) -> Test:
+        pattern = compiled.bind(env)
+        return lambda row: _matches(row, pattern(row), node)
+
+    return make
+
+
+def _matches(found: Value, wanted: Value, node: Term) -> bool:
+    if type(wanted) is Literal:
+        return equal(found, wanted.value)
+    if type(wanted) is not dict or type(found) is not dict:
+        return equal(found, wanted)
+    for name, part in wanted.items():
+        if name not in found:
+            raise _no_field(name, node)
+        if not _matches(found[name], part, node):
+            return False
+    return True
 
 
 @filter_.transforms

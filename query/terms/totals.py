@@ -14,9 +14,9 @@ from query.closures import Closure, Env, MakeKeep, located
 from query.errors import ReqlError, ReqlNonExistenceError, ReqlQueryLogicError
 from query.evaluate import Compiler
 from query.registry import term
-from query.runtime import Function, Grouped, Keep, Run, type_error
-from query.tables import slice_of_index
-from query.term import Term
+from query.runtime import Function, Grouped, Keep, Row, Run, type_error
+from query.tables import all_of_table, slice_of_index
+from query.term import Argument, Term
 from query.terms.grouping import Pairs, check_groups, grouped, pairs_of
 from query.terms.ordering import FirstRows, Key
 from query.values import Value, check_number, compare, group_marker
@@ -148,11 +148,12 @@ def _group_totals(run: Run, pairs: Pairs) -> Iterable[list[Any]]:
 
 
 @term(147, name="min", on="both", structural=True, functions=1)
-def min_(sequence: object, key: str | Function | None = None, *, index: str | None = None) -> Value:
+def min_(sequence: object, key: str | Function | None = None, *, index: str | None = None) -> object:
     """The least element; with a field or function, the element for which that is least.
 
-    Elements for which it is missing or null are passed over; of equal ones the first is given. With `index` the first
-    document of a table in the order of an index, in constant time. Raises ReqlNonExistenceError where nothing is left.
+    Elements for which it is missing or null are passed over; of equal ones the first is given. Of a table, with `index`
+    or without a field, it is the first document in the order of that index or of the primary key, read in constant time.
+    Raises ReqlNonExistenceError where nothing is left.
 
     >>> r.expr([{"n": 3}, {"n": 1}]).min("n").run(db)
     {'n': 1}
@@ -160,11 +161,12 @@ def min_(sequence: object, key: str | Function | None = None, *, index: str | No
 
 
 @term(148, name="max", on="both", structural=True, functions=1)
-def max_(sequence: object, key: str | Function | None = None, *, index: str | None = None) -> Value:
+def max_(sequence: object, key: str | Function | None = None, *, index: str | None = None) -> object:
     """The greatest element; with a field or function, the element for which that is greatest.
 
-    Elements for which it is missing or null are passed over; of equal ones the first is given. With `index` the last
-    document of a table in the order of an index, in constant time. Raises ReqlNonExistenceError where nothing is left.
+    Elements for which it is missing or null are passed over; of equal ones the first is given. Of a table, with `index`
+    or without a field, it is the last document in the order of that index or of the primary key, read in constant time.
+    Raises ReqlNonExistenceError where nothing is left.
 
     >>> r.expr([3, 5, 4]).max().run(db)
     5
@@ -182,7 +184,7 @@ def _passed_over(node: Term) -> Any:
 @min_.compiles
 @max_.compiles
 def _(compiler: Compiler, node: Term) -> Closure:
-    if "index" in node.options:
+    if "index" in node.options or (len(node.args) == 1 and _is_table(node.args[0])):
         return _end_of_index(compiler, node)
     (fields, bind), skipped = _reader(compiler, node), _passed_over(node)
     slot, descending = compiler.new_slot(), node.kind is max_.kind
@@ -213,15 +215,24 @@ def _first(rows: Iterator[Value], node: Term) -> Value:
     )
 
 
+def _is_table(node: Argument) -> bool:
+    return type(node) is Term and node.kind.name == "table"
+
+
 def _end_of_index(compiler: Compiler, node: Term) -> Closure:
     if len(node.args) > 1:
-        raise ReqlQueryLogicError(f"Cannot specify both a field or function and an index for `{node.kind.name}`.", node)
-    refusal = _NOT_INDEXED.format(node.kind.name)
-    find, reverse = slice_of_index(compiler, node, node.options["index"], refusal), node.kind is max_.kind
+        raise ReqlQueryLogicError(f"Cannot provide both a function and an index to {node.kind.name}.", node)
+    reverse = node.kind is max_.kind
+    if "index" in node.options:
+        find = slice_of_index(compiler, node, node.options["index"], _NOT_INDEXED.format(node.kind.name))
+    else:
+        find = all_of_table(compiler, node.args[0])
 
-    def end(env: Env) -> Value:
-        _, index, bounds = find(env)
-        return _first(index.between(env[0], bounds, None, None, reverse=reverse), node)
+    def end(env: Env) -> Row:
+        table, index, bounds = find(env)
+        for row in index.between(env[0], bounds, None, None, reverse=reverse):
+            return Row(table, row[table.primary_key], row)
+        raise ReqlNonExistenceError(f"`{node.kind.name}` found no entries in the specified index.", node)
 
     return end
 

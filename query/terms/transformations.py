@@ -18,7 +18,7 @@ from query.errors import ReqlError, ReqlQueryLogicError
 from query.evaluate import Compiler
 from query.registry import TERMS, term
 from query.runtime import Fields, Function, Stream, collect, iterate
-from query.term import Term
+from query.term import FUNC, Term
 from query.terms.ordering import Key, Ordering, bound, comparable, orderings
 from query.values import Value
 
@@ -39,9 +39,9 @@ def map_(sequence: object, function: object | Function, *more: object | Function
 @map_.transforms
 def _(compiler: Compiler, node: Term, need: Fields) -> Transform:
     *others, last = node.args[1:]
-    compiled = function_of(compiler, last, None, node)
-    if len(compiled.slots) != len(others) + 1:
-        raise ReqlQueryLogicError(_arity(len(compiled.slots), len(others) + 1), node)
+    if type(last) is Term and last.kind is FUNC and len(last.args[0]) not in (0, len(others) + 1):
+        raise ReqlQueryLogicError(_arity(len(last.args[0]), len(others) + 1), node)
+    compiled = function_of(compiler, last, len(others) + 1, node)
     if not others:
         return Transform(compiled.fields[0], lambda env, rows: map(compiled.bind(env), rows))
     sources = [compiler.rows(arg, compiled.fields[place + 1]) for place, arg in enumerate(others)]
@@ -308,5 +308,5 @@ def _merged(parts: list[Iterator[Value]], keys: list[Key], node: Term) -> Iterat
             continue
         following_key = _merge_key(following, keys)
         if following_key < key:
-            raise ReqlQueryLogicError("A sequence given to `union` is not in the order that `interleave` says.", node)
+            raise ReqlQueryLogicError("The streams given as arguments are not ordered by given ordering.", node)
         heapreplace(waiting, [following_key, place, following, rows])

@@ -16,7 +16,7 @@ from query.closures import Closure, Env, KeepMaker, located
 from query.errors import ReqlNonExistenceError, ReqlQueryLogicError
 from query.evaluate import Compiler
 from query.registry import term
-from query.runtime import Fields, Row, Stream, runtime_type_name, type_error
+from query.runtime import Fields, Row, Stream, runtime_type_name, sequence_error, type_error
 from query.tables import is_open
 from query.term import Term
 from query.terms.ordering import first_rows, order_by
@@ -99,6 +99,8 @@ def _window(compiler: Compiler, node: Term) -> Closure:
 
     def window(env: Env) -> Any:
         found = source(env)
+        if type(found) is Row and windows.takes_text:
+            found = found.value
         if type(found) is Stream:
             first, end = windows.of_stream(env)
             rows = (lambda: stream_rows(env)) if stream_rows else found.rows
@@ -106,10 +108,10 @@ def _window(compiler: Compiler, node: Term) -> Closure:
         if type(found) is list or (windows.takes_text and type(found) in (str, bytes)):
             first, end = windows.of_length(env, len(found))
             return found[first:end]
-        kind, name = ReqlNonExistenceError if found is None else ReqlQueryLogicError, runtime_type_name(found)
         if windows.takes_text:
-            raise kind(f"Expected ARRAY, BINARY, or STRING, but found {name}.", node)
-        raise kind(f"Cannot convert {name} to SEQUENCE", node)
+            name = runtime_type_name(found)
+            raise ReqlQueryLogicError(f"Expected ARRAY, BINARY, or STRING, but found {name}.", node)
+        raise located(sequence_error(found), node)
 
     return window
 

@@ -15,15 +15,14 @@ from query.closures import Closure, Env, as_literal, located
 from query.determinism import unproven_part
 from query.errors import ReqlError, ReqlQueryLogicError
 from query.evaluate import Compiler
-from query.json_text import pretty
 from query.merge import merge
 from query.registry import term
-from query.runtime import Document, Function, Row, Stream, Table, iterate, runtime_type_name, type_error
+from query.runtime import Document, Function, Row, Stream, Table, iterate, type_error
 from query.summary import ReturnChanges
 from query.tables import table_of
 from query.term import FUNC, Argument, Source, Term, walk
-from query.values import VALUE_TYPES, Value, group_marker
-from query.writes import BATCH_DOCUMENTS, ChangeOf, Resolve, Writer, documents_of, duplicate_key, not_an_object
+from query.values import Value, group_marker
+from query.writes import BATCH_DOCUMENTS, ChangeOf, Resolve, Writer, documents_of, duplicate_key
 
 
 @term(56, writes=True)
@@ -197,11 +196,7 @@ def _table_of(found: Any) -> Table:
     table: Table | None = found.table if type(found) in (Row, Stream) else None
     if table is not None:
         return table
-    if type(found) is Stream:
-        raise ReqlQueryLogicError("Expected type SELECTION but found SEQUENCE:\nVALUE SEQUENCE")
-    if type(found) in VALUE_TYPES:
-        raise ReqlQueryLogicError(f"Expected type SELECTION but found DATUM:\n{pretty(found)}")
-    raise ReqlQueryLogicError(f"Expected type SELECTION but found {runtime_type_name(found)}.")
+    raise type_error("SELECTION", found)
 
 
 def _distinct_keys(rows: Iterable[Value], name: str) -> list[Value]:
@@ -224,11 +219,9 @@ def _(compiler: Compiler, node: Term) -> Closure:
         def change(old: Document | None) -> Value:
             if old is None:
                 return None
-            new = merge(old, as_literal(function(old)))
-            if new is None:
-                # Only replace deletes by null.
-                raise not_an_object(new)
-            return new
+            new = as_literal(function(old))
+            # Null changes nothing; only in replace it deletes.
+            return old if new is None else merge(old, new)
 
         return change
 
