@@ -44,7 +44,7 @@ from query.errors import ReqlError, ReqlQueryLogicError, ReqlServerCompileError
 from query.plain import compile_plain
 from query.profile import Profile
 from query.registry import BY_KIND, Declaration
-from query.runtime import Fields, Function, Grouped, Stream, collect, iterate, runtime_type_name
+from query.runtime import Fields, Function, Grouped, Stream, collect, iterate, type_error
 from query.term import FUNC, IMPLICIT_VAR, MAKE_ARRAY, MAKE_OBJ, PARAMETER, VAR, Argument, Kind, Source, Term
 from query.values import VALUE_TYPES, Value
 
@@ -239,11 +239,11 @@ class Compiler:
 
     def is_grouped_stream(self, node: Argument) -> bool:
         """Whether the term is grouped data whose rows are worked on one by one, as they come from `group`."""
-        while type(node) is Term and node.kind.name in _ROW_BY_ROW and not _has_args(node):
+        while type(node) is Term and node.kind.name in _ROW_BY_ROW:
             if node.kind.name == "bracket" and type(node.args[1]) is not str:
                 return False
             node = node.args[0]
-        return type(node) is Term and node.kind.name == "group" and not _has_args(node)
+        return type(node) is Term and node.kind.name == "group"
 
     def place(self, node: Argument) -> int | None:
         """The place in the environment of a variable, `r.row` or a constant, where it is sure to be a plain value."""
@@ -303,12 +303,12 @@ class Compiler:
 
     def is_special(self, node: Term) -> bool:
         """Whether the term is not compiled by its own declaration: grouped data, or `r.args` among its arguments."""
-        return _has_args(node) or (
+        return has_args(node) or (
             bool(node.args) and node.kind.name not in _OPAQUE_TO_GROUPS and self.is_grouped(node.args[0])
         )
 
     def _declared(self, node: Term, declaration: Declaration) -> Closure:
-        if _has_args(node):
+        if has_args(node):
             return self._with_args(node, declaration)
         hooks = declaration.hooks
         if node.args and node.kind.name not in _OPAQUE_TO_GROUPS and self.is_grouped(node.args[0]):
@@ -393,7 +393,7 @@ class Compiler:
                 if is_args:
                     values = part(env)
                     if type(values) is not list:
-                        raise ReqlQueryLogicError(f"Expected type ARRAY but found {runtime_type_name(values)}.", node)
+                        raise located(type_error("ARRAY", values), node)
                     args += values
                 else:
                     args.append(part)
@@ -418,7 +418,8 @@ def _constant(value: Value) -> Closure:
     return lambda env: value
 
 
-def _has_args(node: Term) -> bool:
+def has_args(node: Term) -> bool:
+    """Whether `r.args` is among the arguments of a term, which is compiled anew when their number is known."""
     return any(type(arg) is Term and arg.kind.name == "args" for arg in node.args)
 
 

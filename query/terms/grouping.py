@@ -18,7 +18,7 @@ from typing import Any, Final, TypeAlias
 from query.arguments import MISSING, Read, Reader, function_of, reader, union_of
 from query.closures import Closure, Env, located
 from query.errors import ReqlQueryLogicError, ReqlResourceLimitError
-from query.evaluate import Compiler
+from query.evaluate import Compiler, has_args
 from query.registry import term
 from query.runtime import Fields, Function, Grouped, Run, type_error
 from query.tables import slice_of_index
@@ -95,6 +95,8 @@ def pairs_of(compiler: Compiler, source: Argument, need: Fields) -> PairMaker | 
     """
     if type(source) is not Term:
         return None
+    if has_args(source):
+        return _pairs_of_rows(compiler, source) if compiler.is_grouped_stream(source) else None
     if source.kind is group.kind:
         return _pairs_of_group(compiler, source, need)
     if source.kind is filter_.kind:
