@@ -208,7 +208,11 @@ class Connection:
             return
         self._check_writable()
         seconds = self._busy_timeout if timeout is None else timeout
-        with self._store.begin_write(seconds) as transaction, self._joined(transaction, writable=True):
+        with (
+            self._store.undoing(),
+            self._store.begin_write(seconds) as transaction,
+            self._joined(transaction, writable=True),
+        ):
             yield self
 
     @contextmanager
@@ -235,15 +239,16 @@ class Connection:
     def _joined(self, transaction: Transaction, *, writable: bool) -> Iterator[None]:
         transaction.is_held = True
         scope = _Scope(self, transaction, writable, threading.get_ident(), _current_task())
-        token = _scopes.set((*_scopes.get(), scope))
         try:
+            _scopes.set((*_scopes.get(), scope))
             yield
         finally:
-            _scopes.reset(token)
+            # Its own and those that have ended, no more: after an interrupt, this may be done late, or never.
+            _scopes.set(tuple([one for one in _scopes.get() if one is not scope and not one.transaction.closed]))
 
     def _scope(self) -> _Scope | None:
         for scope in reversed(_scopes.get()):
-            if scope.connection is self and scope.is_ours:
+            if scope.connection is self and scope.is_ours and not scope.transaction.closed:
                 return scope
         return None
 

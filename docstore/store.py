@@ -12,7 +12,8 @@ Any thread may use a store. Its transactions belong to the threads that began th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Final, TypeVar, cast
 
 from docstore import faults
@@ -92,11 +93,25 @@ class OpenStore:
         """
         while True:
             try:
-                with self.begin_write(timeout_seconds) as transaction:
+                with self.undoing(), self.begin_write(timeout_seconds) as transaction:
                     return work(transaction)
             except GrowNeeded:  # the next `begin_write` makes the room
                 if not repeatable:
                     raise
+
+    @contextmanager
+    def undoing(self) -> Iterator[None]:
+        """A block that leaves no write transaction open when it raises: an interrupt may come between any two steps."""
+        if self._engine.is_writing_here:
+            yield  # it is somebody else's
+            return
+        try:
+            yield
+        except GeneratorExit:
+            raise  # of a block that an interrupt has left suspended: what is open by now may be another one's
+        except BaseException:
+            self._engine.abandon_write()
+            raise
 
     def write_grouped(self, work: Callable[[Transaction], Result], timeout_seconds: float | None = None) -> Result:
         """Do some work that computes all its changes before it writes; it may share a commit with other threads' works."""
@@ -110,7 +125,8 @@ class OpenStore:
             faults.reach("before_commit")
             return result
 
-        result = self._queue.run(run, timeout_seconds)
+        with self.undoing():
+            result = self._queue.run(run, timeout_seconds)
         faults.reach("after_commit")
         self.committed(made[0])
         return result

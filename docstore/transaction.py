@@ -69,6 +69,7 @@ class Transaction:
         "_engine_outside",
         "_observer",
         "_outer",
+        "_own",
         "catalog_changed",
         "engine",
         "is_held",
@@ -80,6 +81,7 @@ class Transaction:
         self, engine: ReadTransaction, schema: Schema, observer: Observer | None = None, *, writable: bool = False
     ) -> None:
         self.engine = engine
+        self._own = engine
         self.schema = schema
         self.writable = writable
         self.is_held = False
@@ -103,6 +105,10 @@ class Transaction:
         if not self.writable:
             raise ReadOnlyError("Cannot write in a snapshot, which is for reading only.")
         return cast(WriteTransaction, self.engine)
+
+    @property
+    def _own_writer(self) -> WriteTransaction:
+        return cast(WriteTransaction, self._own)
 
     # The catalog
 
@@ -155,14 +161,14 @@ class Transaction:
             return
         self.flush()
         faults.reach("before_commit")
-        self.writer.commit()
+        self._own_writer.commit()
         faults.reach("after_commit")
         if self._observer is not None:
             self._observer.committed(self)
 
     def abort(self) -> None:
-        """End it; what it wrote is gone. Ending an ended transaction does nothing."""
-        self.engine.abort()
+        """End it, and a savepoint that is open; what they wrote is gone. Ending an ended transaction does nothing."""
+        self._own.abort()
         if self._outer is not None:
             self._leave(self._outer)
 
@@ -189,7 +195,7 @@ class Transaction:
         return inner
 
     def _commit_into(self, outer: Transaction) -> None:
-        self.writer.commit()
+        self._own_writer.commit()
         outer.schema, outer._deltas = self.schema, self._deltas
         self._leave(outer)
 

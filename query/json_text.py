@@ -27,10 +27,10 @@ def compact(value: Value) -> str:
 
 
 def pretty(value: Value) -> str:
-    """The value as JSON on many lines, indented by tabs, with a tab before the value of each field."""
+    """The value as JSON on many lines, indented by tabs, with a tab before the value of each field; bounds too."""
     if type(value) is Bound:
         return repr(value)
-    return json.dumps(_plain(value), ensure_ascii=False, indent="\t", separators=(",", ":\t"))
+    return json.dumps(_plain(value, bounds=True), ensure_ascii=False, indent="\t", separators=(",", ":\t"))
 
 
 def shown(value: Value) -> str:
@@ -53,14 +53,14 @@ def _number(number: int | float) -> int | float:
     return int(number) if type(number) is float and number.is_integer() and abs(number) < 1e21 else number
 
 
-def _plain(value: Value) -> Any:
+def _plain(value: Value, *, bounds: bool = False) -> Any:
     kind = type(value)
     if kind is float:
         return _number(value)
     if kind is dict:
-        return {name: _plain(value[name]) for name in sorted(value)}
+        return {name: _plain(value[name], bounds=bounds) for name in sorted(value)}
     if kind is list:
-        return [_plain(item) for item in value]
+        return [_plain(item, bounds=bounds) for item in value]
     if kind is bytes:
         return {"$reql_type$": "BINARY", "data": b64encode(value).decode()}
     if kind is Time:
@@ -68,6 +68,8 @@ def _plain(value: Value) -> Any:
     if kind is Geometry:
         return _plain({"$reql_type$": "GEOMETRY", **value.geojson})
     if kind is Bound:
+        if bounds:
+            return {"$reql_type$": value.type_name}
         raise ReqlQueryLogicError(f"Cannot convert `{value!r}` to JSON.")
     return value
 

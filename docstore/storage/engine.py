@@ -174,6 +174,12 @@ class Engine(Protocol):
         opened for reading.
         """
 
+    def abandon_write(self) -> None:
+        """End the write transaction that this thread has open, if any, without a commit.
+
+        For those who do not hold it: an interrupt may have come between its beginning and the statement behind it.
+        """
+
     def grow(self) -> None:
         """Make the room that a `GrowNeeded` asked for, when no transaction of this thread is open.
 

@@ -10,7 +10,9 @@ An `LmdbEngine` is one holder of a store, may be used by any thread, and needs n
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from threading import get_ident
+from weakref import ref
 
 from docstore.errors import ClosedError, ForkedError, ReadOnlyError, TransactionError
 from docstore.limits import BUSY_TIMEOUT_SECONDS
@@ -30,6 +32,7 @@ class LmdbEngine:
         self._read_only = read_only
         self._busy_timeout = busy_timeout
         self._closed = False
+        self._writer: Callable[[], LmdbWrite | None] = lambda: None
 
     @property
     def has_waiters(self) -> bool:
@@ -40,6 +43,8 @@ class LmdbEngine:
     @property
     def is_writing_here(self) -> bool:
         """See `Engine.is_writing_here`."""
+        if self._store.forked:
+            raise self._unusable()
         lock = self._store.lock
         return lock is not None and lock.threads.owner == get_ident()
 
@@ -67,11 +72,20 @@ class LmdbEngine:
             lock.acquire(self._busy_timeout if timeout_seconds is None else timeout_seconds)
             store.forget_dead_readers()
             transaction = LmdbWrite(store)
-        finally:
+            self._writer = ref(transaction)
+            return transaction
+        except BaseException:
             # Not only for errors: an interrupt may come between any two steps.
-            if transaction is None and lock.threads.owner == me:
-                lock.release()
-        return transaction
+            if transaction is not None:
+                transaction.abort()
+            lock.release(me)
+            raise
+
+    def abandon_write(self) -> None:
+        """See `Engine.abandon_write`."""
+        writer = self._writer()
+        if writer is not None and writer.thread == get_ident():
+            writer.abort()
 
     def grow(self) -> None:
         """See `Engine.grow`."""

@@ -50,21 +50,30 @@ class LmdbWrite(LmdbRead):
         gate.guests[id(self)] = ref(self)
         if gate.remapping:
             gate.wait(self)
+        self._txn: Any = ENDED
         try:
-            txn = store.environment.begin(write=True, parent=None if parent is None else parent._txn)
-        except lmdb.Error as error:
-            if parent is not None:
-                raise parent._failure(error) from error
-            txn = self._begin_again(error, write=True)
-        self._txn: Any = txn
-        self._number = txn.id()
-        self._get = txn.get
-        self._put: Callable[..., Any] = txn.put
-        self._delete: Callable[..., Any] = txn.delete
+            self._txn = self._begin(parent)
+            self._number = self._txn.id()
+        except BaseException:
+            # An interrupt keeps this object alive in its traceback, and LMDB's mutex would stay locked with it.
+            if self._txn is not ENDED:
+                self._txn.abort()
+            raise
+        self._get = self._txn.get
+        self._put: Callable[..., Any] = self._txn.put
+        self._delete: Callable[..., Any] = self._txn.delete
         self._maps = store.maps
         self.id: int = next(_ids)
         self.write_count: int = 0 if parent is None else parent.write_count
         self.closed = False
+
+    def _begin(self, parent: LmdbWrite | None) -> lmdb.Transaction[bytes]:
+        try:
+            return self._store.environment.begin(write=True, parent=None if parent is None else parent._txn)
+        except lmdb.Error as error:
+            if parent is not None:
+                raise parent._failure(error) from error
+            return self._begin_again(error, write=True)
 
     def scan_values(self, space: int, low: bytes = b"", high: bytes | None = None) -> Iterator[list[bytes]]:
         """See `ReadTransaction.scan_values`; by way of the scan, which knows about writes."""
@@ -160,7 +169,8 @@ class LmdbWrite(LmdbRead):
         except lmdb.Error as error:
             raise self._failure(error) from error
         finally:
-            self._end()
+            if not self.closed:
+                self._end()
 
     def abort(self) -> None:
         """See `ReadTransaction.abort`."""
@@ -189,7 +199,9 @@ class LmdbWrite(LmdbRead):
             self.abort()
 
     def __del__(self) -> None:
-        if not self.closed and self.thread != get_ident():
+        if getattr(self, "closed", True):
+            return  # or its making was interrupted
+        if self.thread != get_ident():
             _lost.append(self._txn)
         else:
             self.abort()
@@ -197,21 +209,20 @@ class LmdbWrite(LmdbRead):
     # Parts
 
     def _end(self) -> None:
-        """Nothing of the transaction is left in LMDB: tell the parent, or let the next writer in."""
-        if self.closed:
-            return
-        parent, store = self._parent, self._store
-        try:
-            if parent is not None:
-                parent.write_count, parent._nested = self.write_count, None
-            elif self.write_count and not self.committed:
+        """Nothing of the transaction is left in LMDB: tell the parent, or let the next writer in.
+
+        May be cut short by an interrupt, and is then done again: `closed` comes last.
+        """
+        parent, store, lock = self._parent, self._store, self._store.lock
+        if parent is not None:
+            parent.write_count, parent._nested = self.write_count, None
+        elif lock is not None and lock.threads.owner == self.thread:
+            if self.write_count and not self.committed:
                 self.committed = store.environment.info()["last_txnid"] >= self._number
-            del store.gate.guests[id(self)]
-        finally:
-            self.closed = True
-            self._txn, self._get, self._put, self._delete = ENDED, ENDED.get, ENDED.get, ENDED.get
-            if parent is None and store.lock is not None:
-                store.lock.release()
+            lock.release(self.thread)
+        store.gate.guests.pop(id(self), None)
+        self._txn, self._get, self._put, self._delete = ENDED, ENDED.get, ENDED.get, ENDED.get
+        self.closed = True
         if not store.holders:
             store.dispose_if_unused()
 

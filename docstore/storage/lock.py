@@ -8,8 +8,12 @@
   passes a turnstile (an OFD lock on a byte far behind the data), held by whoever is next; where the platform has none,
   the order between processes is left to chance.
 
-A lock knows the thread that holds it, so that a thread which asks twice gets an error and not a deadlock. An interrupt
-while waiting leaves everything as if the thread had never asked.
+A lock knows the thread that holds it, so that a thread which asks twice can get an error instead of a deadlock, and so that
+releasing twice does no harm.
+
+**Interrupts.** KeyboardInterrupt can come after any call that Python code makes, also between a lock's acquisition and the
+statement behind it; but not between two simple statements. So whoever acquires a lock here releases it in a `finally`
+that does not ask whether the acquisition has returned.
 """
 
 from __future__ import annotations
@@ -21,10 +25,10 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from threading import Lock, get_ident
+from threading import Lock, RLock, get_ident
 from typing import Final
 
-from docstore.errors import BusyError, TransactionError
+from docstore.errors import BusyError
 from docstore.limits import POLL_MAX_SECONDS, POLL_MIN_SECONDS
 
 _SET_OFD: Final[int | None] = getattr(fcntl, "F_OFD_SETLK", None)
@@ -35,52 +39,44 @@ class FifoLock:
     """A lock of threads that serves them in the order of their arrival."""
 
     def __init__(self) -> None:
-        self._mutex = Lock()
+        self._mutex = RLock()  # the collector may stop a thread inside, and end a lost transaction of it
         self._waiting: deque[_Ticket] = deque()
         self.owner: int | None = None
 
     @property
     def has_waiters(self) -> bool:
         """Whether another thread of this process waits for the lock."""
-        return bool(self._waiting)
+        with self._mutex:
+            return any(ticket.thread != self.owner for ticket in self._waiting)
 
     def acquire(self, timeout_seconds: float) -> bool:
-        """Wait for the lock; whether it came in time."""
+        """Wait for the lock; whether it came in time. An interrupt may leave it with the thread: see `owner`."""
         me = get_ident()
-        if self.owner == me:
-            raise TransactionError("This thread has a write transaction open; a second one would wait for it for ever.")
-        with self._mutex:
-            if self.owner is None:
-                self.owner = me
-                return True
-            ticket = _Ticket(me)
-            self._waiting.append(ticket)
+        ticket = _Ticket(me)
         try:
-            if ticket.turn.acquire(timeout=max(0.0, timeout_seconds)):
-                return True
-        except BaseException:
-            if not self._withdraw(ticket):
-                self.release()
-            raise
-        return not self._withdraw(ticket)
+            with self._mutex:
+                if self.owner is None:
+                    self.owner = me
+                    return True
+                self._waiting.append(ticket)
+            ticket.turn.acquire(timeout=max(0.0, timeout_seconds))
+        finally:
+            with self._mutex:
+                if ticket in self._waiting:
+                    self._waiting.remove(ticket)
+        return self.owner == me
 
-    def release(self) -> None:
-        """Hand the lock to whoever waits longest."""
+    def release(self, thread: int) -> None:
+        """Hand the lock to whoever waits longest; nothing where the thread does not hold it."""
         with self._mutex:
+            if self.owner != thread:
+                return
             if self._waiting:
-                ticket = self._waiting.popleft()
-                self.owner = ticket.thread
-                ticket.turn.release()
+                # Nothing can interrupt these two lines before the end of the call; who is woken leaves the line itself.
+                self.owner = self._waiting[0].thread
+                self._waiting[0].turn.release()
             else:
                 self.owner = None
-
-    def _withdraw(self, ticket: _Ticket) -> bool:
-        """Leave the queue; False where the lock has been handed over meanwhile."""
-        with self._mutex:
-            if ticket in self._waiting:
-                self._waiting.remove(ticket)
-                return True
-            return False
 
 
 class _Ticket:
@@ -162,26 +158,19 @@ class WriteLock:
         self._path = path
 
     def acquire(self, timeout_seconds: float) -> None:
-        """Wait for the right to write; BusyError after the timeout."""
+        """Wait for the right to write; BusyError after the timeout. After an interrupt, `release` it in any case."""
         deadline = time.monotonic() + timeout_seconds
         if not self.threads.acquire(timeout_seconds):
             raise BusyError(self._busy("another thread of this process", timeout_seconds))
-        acquired = False
-        try:
-            acquired = self._processes.acquire(deadline)
-        finally:
-            if not acquired:
-                # An interrupt may have come just after the lock did.
-                self.release()
-        if not acquired:
+        if not self._processes.acquire(deadline):
+            self.release(get_ident())
             raise BusyError(self._busy("another process", timeout_seconds))
 
-    def release(self) -> None:
-        """Give the right to write to the next."""
-        try:
+    def release(self, thread: int) -> None:
+        """Give the right to write to the next; nothing where the thread does not have it."""
+        if self.threads.owner == thread:
             self._processes.release()
-        finally:
-            self.threads.release()
+            self.threads.release(thread)
 
     def close(self) -> None:
         """Give up the file."""

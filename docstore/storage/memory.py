@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from threading import RLock, get_ident
 from types import TracebackType
 from typing import Any, Final, Self, TypeAlias
+from weakref import ref
 
 from docstore.errors import BusyError, ClosedError, TransactionClosedError, TransactionError
 from docstore.limits import BUSY_TIMEOUT_SECONDS
@@ -44,6 +45,11 @@ class _Spaces:
     def tables(self) -> Iterator[VersionedTable]:
         for tables in (self.maps, self.entries, self.counts):
             yield from list(tables.values())
+
+
+def _undo(changes: list[Undo]) -> None:
+    for table, key, before in reversed(changes):
+        table.restore(key, before)
 
 
 class MemoryRead:
@@ -130,7 +136,8 @@ class MemoryRead:
         self.abort()
 
     def __del__(self) -> None:
-        self.abort()
+        if not getattr(self, "closed", True):  # its making may have been interrupted
+            self._engine.lose_read(self._at)
 
     def _alive(self, rows: Iterator[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, bytes]]:
         for row in rows:
@@ -146,9 +153,10 @@ class MemoryWrite(MemoryRead):
     """See `WriteTransaction`."""
 
     def __init__(self, engine: MemoryEngine, at: int, parent: MemoryWrite | None = None) -> None:
-        super().__init__(engine, at)
-        self._id = next(_write_ids)
         self._parent = parent
+        super().__init__(engine, at)
+        self.thread = get_ident()
+        self._id = next(_write_ids)
         self._nested: MemoryWrite | None = None
         self.committed = False
         self.write_count: int = 0 if parent is None else parent.write_count
@@ -233,9 +241,9 @@ class MemoryWrite(MemoryRead):
             return
         if self._nested is not None:
             self._nested.abort()
-        undone = self._undo[self._undo_from :]
-        for table, key, before in reversed(undone):
-            table.restore(key, before)
+        # An interrupt may have cut short a commit, behind the point from which it counts.
+        undone = [] if self.committed else self._undo[self._undo_from :]
+        _undo(undone)
         if self._parent is not None:
             del self._undo[self._undo_from :]
             self._parent.write_count, self._parent._nested = self.write_count, None
@@ -250,6 +258,10 @@ class MemoryWrite(MemoryRead):
             self.commit()
         else:
             self.abort()
+
+    def __del__(self) -> None:
+        if not getattr(self, "closed", True) and self._parent is None:
+            self._engine.lose_write(self.thread, [] if self.committed else self._undo)
 
     def _set(self, tables: dict[int, VersionedTable], space: int, key: Any, value: Any) -> None:
         table = tables.get(space)
@@ -284,10 +296,12 @@ class MemoryEngine:
         self._lock = FifoLock()
         self._mutex = RLock()
         self._last = 0
-        self._writer_id = 0
         self._snapshots: Counter[int] = Counter()
         self._overwritten: deque[tuple[int, list[Undo]]] = deque()
+        self._lost_reads: deque[int] = deque()
+        self._lost_writes: deque[list[Undo]] = deque()
         self._closed = False
+        self._writer: Callable[[], MemoryWrite | None] = lambda: None
 
     @property
     def has_waiters(self) -> bool:
@@ -317,13 +331,22 @@ class MemoryEngine:
         try:
             if not self._lock.acquire(seconds):
                 raise BusyError(f"Waited {seconds:.3g} s to write, while another thread held the store's write lock.")
+            self._bury_lost()
             transaction = MemoryWrite(self, self._last + 1)
-            self._writer_id = transaction.id
-        finally:
+            self._writer = ref(transaction)
+            return transaction
+        except BaseException:
             # Not only for errors: an interrupt may come between any two steps.
-            if transaction is None and self._lock.owner == me:
-                self._lock.release()
-        return transaction
+            if transaction is not None:
+                transaction.abort()
+            self._lock.release(me)
+            raise
+
+    def abandon_write(self) -> None:
+        """See `Engine.abandon_write`."""
+        writer = self._writer()
+        if writer is not None and writer.thread == get_ident():
+            writer.abort()
 
     def grow(self) -> None:
         """See `Engine.grow`; memory has no map that could be full."""
@@ -348,18 +371,37 @@ class MemoryEngine:
                 self._trim()
 
     def end_write(self, writer: MemoryWrite, written: list[Undo], *, committed: bool) -> None:
-        """The writer has ended; what it overwrote, or took back, may hold versions that nobody needs."""
+        """The writer has ended; what it overwrote, or took back, may hold versions that nobody needs.
+
+        Harmless when repeated, as it is after an interrupt.
+        """
         with self._mutex:
-            if self._writer_id != writer.id:
-                return  # an interrupt cut short its first end
-            if committed:
+            if self._lock.owner != writer.thread:
+                return
+            if committed and not writer.committed:
                 self._last += 1
                 writer.committed = True
             self._overwritten.append((self._last, written))
-            self._writer_id = 0
-        self._lock.release()
-        with self._mutex:
             self._trim()
+        self._lock.release(writer.thread)
+
+    def lose_read(self, at: int) -> None:
+        """A snapshot was lost without an end. The collector that found it may have stopped this thread anywhere, under
+        any lock, so what there is to do is left to the next writer."""
+        self._lost_reads.append(at)
+
+    def lose_write(self, thread: int, undo: list[Undo]) -> None:
+        """A write transaction was lost without an end: see `lose_read`. Nobody but a writer can see what it wrote."""
+        self._lost_writes.append(undo)
+        self._lock.release(thread)
+
+    def _bury_lost(self) -> None:
+        while self._lost_writes:
+            _undo(self._lost_writes[0])
+            with self._mutex:
+                self._overwritten.append((self._last, self._lost_writes.popleft()))
+        while self._lost_reads:
+            self.end_read(self._lost_reads.popleft())
 
     def _trim(self) -> None:
         oldest = min(self._snapshots, default=self._last)

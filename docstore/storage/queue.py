@@ -13,6 +13,8 @@ run more than once: also where the map had to grow, or where an interrupt met th
 
 **Interrupts.** KeyboardInterrupt in a leader undoes the group; the followers get a new leader and notice nothing. A
 follower that is interrupted takes its closure back, or, where that is already running, waits for the end and raises then.
+An interrupt may come after any call: so a job is always in the queue, in a group or done, whatever is cut short, and what
+tidies up can be repeated.
 
 **Durability.** Every commit is durable when `run` returns. Soft writes (joined to an open group that commits within 10 ms)
 would be a second kind of job that is answered before the commit and not after, and a leader that does not end the group
@@ -78,7 +80,7 @@ class _Job(Generic[Result]):
             self.error = error
 
     def wake(self) -> None:
-        """Let the job's thread look at its state."""
+        """Let the job's thread look at its state. With the queue's mutex; harmless when repeated."""
         if self.turn.locked():
             self.turn.release()
 
@@ -96,7 +98,7 @@ class WriteQueue:
         self._busy_timeout = busy_timeout
         self._mutex = Lock()
         self._queued: deque[_Job[Any]] = deque()
-        self._has_leader = False
+        self._leader: _Job[Any] | None = None
 
     def begin_write(self, timeout_seconds: float | None = None) -> WriteTransaction:
         """A transaction of the caller's own, which nobody joins; it waits in the same line as the groups."""
@@ -114,17 +116,24 @@ class WriteQueue:
             raise TransactionError("This thread has a write transaction open; write in that one.")
         try:
             with self._mutex:
-                if self._has_leader:
-                    self._queued.append(job)
-                else:
+                if self._leader is None:
                     job.state = _State.LEADING
-                    self._has_leader = True
+                    self._leader = job
+                else:
+                    self._queued.append(job)
             if job.state is not _State.LEADING:
                 self._follow(job, seconds)
             if job.state is _State.LEADING:
-                self._lead(_Group(job), deadline)
+                self._lead(job, deadline)
         finally:
-            self._leave(job)
+            interrupt: KeyboardInterrupt | None = None
+            while job.state is not _State.DONE:
+                try:
+                    self._leave(job)
+                except KeyboardInterrupt as error:
+                    interrupt = error
+            if interrupt is not None:
+                raise interrupt
         return job.outcome()
 
     # A follower
@@ -135,43 +144,48 @@ class WriteQueue:
             return
         with self._mutex:
             if job.state is _State.QUEUED:
-                self._queued.remove(job)
-                job.state = _State.DONE
                 raise BusyError(f"Waited {seconds:.3g} s to write, while other threads or another process wrote.")
         job.turn.acquire()
 
     def _leave(self, job: _Job[Any]) -> None:
-        """However a job ends, by an interrupt too, the others go on."""
-        while job.state is not _State.DONE:
-            with self._mutex:
-                if job.state is _State.QUEUED:
-                    self._queued.remove(job)
-                    job.state = _State.DONE
-                elif job.state is _State.LEADING:
-                    self._appoint_leader()
-                    job.state = _State.DONE
-            if job.state is _State.RUNNING:
-                job.turn.acquire(timeout=_LOOK_AGAIN_SECONDS)
+        """However a job ends, by an interrupt too, the others go on. May be cut short by another, and is then repeated."""
+        if job.state is _State.RUNNING:
+            job.turn.acquire(timeout=_LOOK_AGAIN_SECONDS)
+        with self._mutex:
+            if job.state is not _State.RUNNING and job in self._queued:
+                self._queued.remove(job)
+            if job.state is _State.LEADING:
+                self._appoint_leader()
+            if job.state is not _State.RUNNING:
+                job.state = _State.DONE
 
     def _appoint_leader(self) -> None:
         if self._queued:
-            following = self._queued.popleft()
+            following = self._leader = self._queued[0]
             following.state = _State.LEADING
             following.wake()
         else:
-            self._has_leader = False
+            self._leader = None
 
     # A leader
 
-    def _lead(self, group: _Group, deadline: float) -> None:
+    def _lead(self, job: _Job[Any], deadline: float) -> None:
+        group = _Group(job)
         try:
+            with self._mutex:
+                if job in self._queued:
+                    self._queued.remove(job)
             while not self._attempt(group, deadline):
                 pass
         except BaseException:
-            if group.is_committed:
-                group.wake_followers()
-            else:
-                self._put_back(group)
+            interrupt: KeyboardInterrupt | None = None
+            while not group.is_settled:
+                try:
+                    self._settle(group)
+                except KeyboardInterrupt as error:
+                    interrupt = error
+            if interrupt is not None:
+                raise interrupt from None
             raise
 
     def _attempt(self, group: _Group, deadline: float) -> bool:
@@ -191,9 +205,9 @@ class WriteQueue:
                 job.error = job.error or error
         else:
             if spoiler is not None:
-                group.dismiss(spoiler)
+                self._dismiss(group, spoiler)
                 return not group.jobs
-        group.wake_followers()
+        self._wake_followers(group)
         return True
 
     def _run_group(self, transaction: WriteTransaction, group: _Group) -> _Job[Any] | None:
@@ -213,41 +227,48 @@ class WriteQueue:
         with self._mutex:
             if not self._queued:
                 return False
-            job = self._queued.popleft()
-            group.jobs.append(job)
+            job = self._queued[0]
             job.state = _State.RUNNING
+            group.jobs.append(job)
+            self._queued.popleft()
             return True
 
-    def _put_back(self, group: _Group) -> None:
+    def _dismiss(self, group: _Group, job: _Job[Any]) -> None:
+        """Leave out a job that has failed."""
         with self._mutex:
-            for job in reversed(group.jobs):
-                if job.state is _State.RUNNING:
-                    job.state = _State.QUEUED
-                    self._queued.appendleft(job)
+            if job.state is _State.RUNNING:
+                job.state = _State.DONE
+                job.wake()
+            group.jobs.remove(job)
+
+    def _wake_followers(self, group: _Group) -> None:
+        with self._mutex:
+            for job in group.jobs:
+                if job.state is not _State.LEADING:
+                    job.state = _State.DONE
+                    job.wake()
+
+    def _settle(self, group: _Group) -> None:
+        """After an error of the leader: the followers are done, or wait for another leader."""
+        transaction = group.transaction
+        if transaction is not None and not transaction.closed:
+            transaction.abort()
+        if transaction is not None and transaction.committed:
+            self._wake_followers(group)
+        else:
+            with self._mutex:
+                for job in reversed(group.jobs):
+                    if job.state is _State.RUNNING:
+                        if job not in self._queued:
+                            self._queued.appendleft(job)
+                        job.state = _State.QUEUED
+        group.is_settled = True
 
 
 class _Group:
-    """The jobs of one transaction; the first leader's own is among them until it is dismissed."""
+    """The jobs of one transaction; the leader's own is among them until it is dismissed."""
 
     def __init__(self, leader: _Job[Any]) -> None:
         self.jobs = [leader]
         self.transaction: WriteTransaction | None = None
-
-    @property
-    def is_committed(self) -> bool:
-        return self.transaction is not None and self.transaction.committed
-
-    def wake_followers(self) -> None:
-        """Tell them that they are done. Harmless when repeated, as it may be after an interrupt."""
-        for job in self.jobs:
-            if job.state is _State.RUNNING:
-                job.state = _State.DONE
-            if job.state is _State.DONE:
-                job.wake()
-
-    def dismiss(self, job: _Job[Any]) -> None:
-        """Leave out a job that has failed."""
-        self.jobs.remove(job)
-        if job.state is _State.RUNNING:
-            job.state = _State.DONE
-            job.wake()
+        self.is_settled = False

@@ -23,7 +23,7 @@ import errno
 import os
 import time
 from collections.abc import Callable
-from threading import RLock
+from threading import RLock, get_ident
 from typing import Any, Final
 
 import lmdb
@@ -87,11 +87,11 @@ class SharedStore:
         """With the write lock, so that no other process makes the store just now, or writes for ever."""
         lock = WriteLock(self.path)
         try:
-            lock.acquire(busy_timeout)
             try:
+                lock.acquire(busy_timeout)
                 self._open(lock)
             finally:
-                lock.release()
+                lock.release(get_ident())
         except BaseException:
             lock.close()
             raise

@@ -55,7 +55,7 @@ class VersionedTable:
         """Undo a `set`."""
         with self._lock:
             if before is None:
-                del self.versions[key]
+                self.versions.pop(key, None)
             else:
                 self.versions[key] = before
 

@@ -40,12 +40,24 @@ def test_versions_go_when_the_last_reader_of_them_ends() -> None:
     assert versions_of(engine, 17, b"k") == 1
 
 
-def test_a_lost_reader_keeps_nothing() -> None:
+def test_what_a_lost_reader_kept_goes_with_the_next_write() -> None:
     engine = open_memory()
     put(engine, b"0")
     reader = engine.begin_read()
     put(engine, b"1")
     del reader
+    put(engine, b"2")
+    assert versions_of(engine, 17, b"k") == 1
+
+
+def test_what_a_lost_writer_wrote_is_undone() -> None:
+    engine = open_memory()
+    put(engine, b"0")
+    engine.begin_write().put(17, b"k", b"lost")
+    with engine.begin_read() as reader:
+        assert reader.get(17, b"k") == b"0"
+    with engine.begin_write(timeout_seconds=0) as writer:
+        assert writer.get(17, b"k") == b"0"
     assert versions_of(engine, 17, b"k") == 1
 
 
