@@ -303,7 +303,9 @@ class Model(RuleBasedStateMachine):
         status = self.both(self.t.index_status().pluck("index", "ready", "entries"))
         assert [(one["index"], one["ready"]) for one in status] == [(name, True) for name in sorted(self.indexes)]
         for one in status:
-            assert one["entries"] == len({(text(key)[:300], text(row["id"])) for key, row in self.entries(one["index"])})
+            assert one["entries"] == len(
+                {(text(key)[:300], text(row["id"])) for key, row in self.entries(one["index"])}
+            )
 
     def teardown(self) -> None:
         try:
