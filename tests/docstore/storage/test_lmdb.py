@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -123,6 +124,7 @@ def test_growth_waits_for_the_transactions_of_other_threads(store_path: Path) ->
             while not stop.is_set():
                 with engine.begin_read() as outer, engine.begin_read() as inner:
                     assert len(list(outer.scan(17))) == len(list(inner.scan(17))) == 50
+                time.sleep(0.001)  # LMDB's calls give up the GIL, and three such loops could starve the writer
         except BaseException as error:
             wrong.append(error)
             raise
