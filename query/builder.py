@@ -211,7 +211,7 @@ _TEXT: Final = {str}
 
 
 def _method(declaration: Declaration) -> Build:
-    kind, least, most = declaration.kind, declaration.least, declaration.most or QUICK_ARGUMENTS
+    kind, least, most = declaration.kind, declaration.least, _quick_most(declaration)
     allowed = _unchecked_types(declaration, 1)
     takes_text = allowed is not None and least <= 2 <= most and (not allowed[0] or str in allowed[0])
 
@@ -230,7 +230,7 @@ def _method(declaration: Declaration) -> Build:
 
 
 def _r_method(declaration: Declaration) -> Build:
-    kind, least, most = declaration.kind, declaration.least, declaration.most or QUICK_ARGUMENTS
+    kind, least, most = declaration.kind, declaration.least, _quick_most(declaration)
     allowed = _unchecked_types(declaration, 0)
     named: dict[tuple[Any, ...], Query] = {}
 
@@ -256,6 +256,10 @@ def _r_method(declaration: Declaration) -> Build:
         return Query(build(declaration, args, options, Query))
 
     return _described(method, declaration, 0)
+
+
+def _quick_most(declaration: Declaration) -> int:
+    return QUICK_ARGUMENTS if declaration.most is None else declaration.most
 
 
 def _unchecked_types(declaration: Declaration, first: int) -> list[Set[type]] | None:

@@ -80,6 +80,7 @@ def duration(work: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
+@pytest.mark.slow
 def test_a_read_ends_at_once(db: Connection, interrupts: Interrupts) -> None:
     endless = t.concat_map(lambda row: t.concat_map(lambda other: [row["n"] + other["n"]])).sum()
     for seconds in moments(10, 0.05):
@@ -89,6 +90,7 @@ def test_a_read_ends_at_once(db: Connection, interrupts: Interrupts) -> None:
     works(db)
 
 
+@pytest.mark.slow
 def test_a_cursor_says_that_it_was_interrupted_or_goes_on(db: Connection, interrupts: Interrupts) -> None:
     for seconds in moments(50, 0.004):
         cursor = t.run(db)
@@ -100,6 +102,7 @@ def test_a_cursor_says_that_it_was_interrupted_or_goes_on(db: Connection, interr
     works(db)
 
 
+@pytest.mark.slow
 def test_a_write_is_done_or_not_done(db: Connection, interrupts: Interrupts) -> None:
     longest = duration(lambda: t.update({"n": r.row["n"] + 1}).run(db)) * 1.2
     for seconds in moments(60, longest):
@@ -109,6 +112,7 @@ def test_a_write_is_done_or_not_done(db: Connection, interrupts: Interrupts) -> 
     assert interrupts.kept
 
 
+@pytest.mark.slow
 def test_a_transaction_is_done_or_not_done(db: Connection, interrupts: Interrupts) -> None:
     r.table_create("log").run(db)
 
@@ -129,6 +133,7 @@ def test_a_transaction_is_done_or_not_done(db: Connection, interrupts: Interrupt
     assert interrupts.kept
 
 
+@pytest.mark.slow
 def test_single_writes_of_other_threads_are_not_lost(db: Connection, interrupts: Interrupts) -> None:
     stop, done = threading.Event(), [0, 0]
 
@@ -153,6 +158,7 @@ def test_single_writes_of_other_threads_are_not_lost(db: Connection, interrupts:
     works(db)
 
 
+@pytest.mark.slow
 def test_a_build_goes_on_after_an_interrupted_wait(db: Connection, interrupts: Interrupts) -> None:
     for seconds in moments(25, 0.03):
         t.index_create("n", [r.row["n"], r.row["text"], r.row["id"]]).run(db)
@@ -218,6 +224,7 @@ def test_waiting_for_the_lock_of_another_process_ends_at_once(db: Connection, in
     assert (t.get(0)["n"].run(db), t.count().run(db)) == (4, MANY)
 
 
+@pytest.mark.slow
 def test_opening_and_closing_can_be_interrupted(db: Connection, interrupts: Interrupts, tmp_path: Path) -> None:
     def work() -> None:
         with docstore.connect(tmp_path / "other.db") as other:

@@ -156,6 +156,7 @@ def test_a_leader_interrupted_in_a_followers_closure_lets_another_run_it(engine:
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.slow
 def test_interrupts_at_any_moment_lose_no_lock_and_no_write_of_others(engine: Engine) -> None:
     queue = WriteQueue(engine)
     chance = random.Random(3)
