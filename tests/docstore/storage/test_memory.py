@@ -7,7 +7,7 @@ from docstore.storage.memory import MemoryEngine, open_memory
 
 def versions_of(engine: MemoryEngine, space: int, key: bytes) -> int:
     """How many versions of a key are kept."""
-    version, count = engine.spaces.maps[space].versions.get(key), 0
+    version, count = engine.state.maps[space].versions.get(key), 0
     while version is not None:
         version, count = version[2], count + 1
     return count
@@ -73,4 +73,4 @@ def test_deleted_keys_leave_nothing_behind() -> None:
         writer.put(17, b"k", b"1")
         reader.abort()
         writer.abort()
-    assert all(len(table) == 0 for table in engine.spaces.tables())
+    assert all(len(table) == 0 for table in engine.state.tables())
