@@ -21,7 +21,7 @@ from query.operators import ARITHMETIC, COMPARISONS, LOGIC
 from query.printer import print_query, print_short
 from query.registry import TERMS, Declaration, Parameter
 from query.term import IMPLICIT_VAR, Argument, Term
-from query.values import MAXVAL, MINVAL, VALUE_TYPES, describe, fixed_zone, zone_minutes
+from query.values import MAX_NESTING, MAXVAL, MINVAL, VALUE_TYPES, describe, fixed_zone, zone_minutes
 from query.wire import encode
 
 Build: TypeAlias = Callable[..., "Query"]
@@ -149,7 +149,7 @@ class R:
         """
         if isinstance(value, Query):
             return value
-        if _levels_over(value, nesting_depth):
+        if _levels_over(value, min(nesting_depth, MAX_NESTING)):
             raise ReqlDriverCompileError("Nesting depth limit exceeded.")
         return Query(to_argument(value, Query))
 

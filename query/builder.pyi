@@ -342,6 +342,8 @@ class R:
         """Put the rows into groups by fields or functions, or by the keys of an index; what follows is done to each group."""
     def gt(self, left: Data, right: Data, /, *more: Data) -> Query:
         """Whether each value is greater than the next. Written `left > right`."""
+    def info(self, value: Data | Callable[..., Data], /) -> Query:
+        """What is known of a value, a selection, a table or a database: its type, and what belongs to that type."""
     def json(self, text: Query | str, /) -> Query:
         """The value that a JSON text stands for; ReqlQueryLogicError where it stands for none."""
     def le(self, left: Data, right: Data, /, *more: Data) -> Query:
@@ -390,6 +392,8 @@ class R:
         """Drop a table with its documents and indexes."""
     def table_list(self, database: Data | Callable[..., Data] = ..., /) -> Query:
         """The names of the tables of a database, in order."""
+    def type_of(self, value: Data | Callable[..., Data], /) -> Query:
+        """The name of a value's type: NULL, BOOL, NUMBER, STRING, ARRAY, OBJECT, PTYPE<TIME>, STREAM, TABLE and so on."""
     def union(self, *sequences: Data | Callable[..., Data], interleave: Query | bool | str | Array | Callable[..., Data] = ...) -> Query:
         """The elements of several sequences, one sequence after the other."""
     def uuid(self, name: Query | str | None = ..., /) -> Query:

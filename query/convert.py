@@ -24,7 +24,7 @@ from query.errors import ReqlArgumentError, ReqlDriverCompileError, ReqlServerCo
 from query.printer import Path, underline
 from query.registry import Declaration, Parameter
 from query.term import FUNC, VAR, Argument, Source, Term, expand, make_array, make_object
-from query.values import MAX_NESTING, VALUE_TYPES, NotPlainError, describe, from_python
+from query.values import MAX_NESTING, VALUE_TYPES, NotPlainError, describe, from_python, is_deeper, nesting_error
 
 
 class Chain:
@@ -86,9 +86,11 @@ def to_argument(data: Any, chain: type[Chain]) -> Argument:
 def _mixed(data: Any, depth: int, chain: type[Chain]) -> Argument:
     """Data with queries or functions somewhere inside."""
     if isinstance(data, Chain):
+        if depth and is_deeper(data.term, MAX_NESTING - depth):
+            raise nesting_error()
         return data.term
     if depth >= MAX_NESTING and isinstance(data, Mapping | list | tuple):
-        raise ReqlDriverCompileError(f"Nesting depth limit exceeded: more than {MAX_NESTING} levels.")
+        raise nesting_error()
     if isinstance(data, Mapping):
         fields = {}
         for name, item in data.items():
@@ -123,6 +125,10 @@ def function_term(function: Callable[..., Any], chain: type[Chain]) -> Term:
                 "returned None. Did it forget `return`?"
             )
         return Term(FUNC, (numbers, to_argument(body, chain)))
+    except RecursionError:
+        raise ReqlDriverCompileError(
+            "Nesting depth limit exceeded: functions are nested too deeply, or one calls itself without end."
+        ) from None
     finally:
         _nesting.depth -= len(wanted)
 
@@ -145,6 +151,9 @@ def check(declaration: Declaration, term: Term) -> None:
             for index, arg in enumerate(term.args):
                 path = (index,)
                 _check_argument(declaration, index, arg)
+            path = ()
+            if "checks" in declaration.hooks:
+                declaration.hooks["checks"](term)
         for name, arg in term.options.items():
             path = ()
             declaration.check_option(name)

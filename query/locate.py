@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from query.analysis import parameterize
-from query.errors import ReqlError
+from query.errors import ReqlCompileError, ReqlDriverError, ReqlError, ReqlRuntimeError
 from query.printer import Path, path_to, steps, underline
 from query.term import Argument, Term, walk
 
@@ -32,13 +32,22 @@ def explain_error(error: ReqlError, root: Argument, plan: Planned | Term | None)
 
     `plan` is what the query was compiled to, or its tree before the rules; without either a tree is made anew.
     """
-    if error.source is not None or type(error.term) is not Term or type(root) is not Term:
+    if error.source is not None or type(root) is not Term:
+        return
+    if type(error.term) is not Term:
+        _show_whole(error, root)
         return
     if plan is None:
         plan = parameterize(root)
     path = locate(plan if isinstance(plan, Term) else plan.parameterized, error.term)
     error.source = underline(root, path)
     error.term = part_at(root, path)
+
+
+def _show_whole(error: ReqlError, root: Term) -> None:
+    """Underline all of a query for its error that no part of it raised; what is wrong with the store is not its error."""
+    if isinstance(error, ReqlRuntimeError | ReqlCompileError) and not isinstance(error, ReqlDriverError):
+        error.term, error.source = root, underline(root, ())
 
 
 def locate(tree: Term, term: Term) -> Path:

@@ -39,6 +39,9 @@ SHORT_DATA: Final = 60
 _ON_R: Final = frozenset({"branch"})
 """Terms that are printed on `r` though they could stand in a chain: what a branch stands on is its first test."""
 
+_OF_DATABASE: Final = frozenset({"table_create", "table_drop", "table_list"})
+"""Terms that stand on a database or, printed on `r`, take a name alone."""
+
 
 def print_query(argument: Argument) -> str:
     """The text of a Term or a value.
@@ -273,7 +276,8 @@ def _is_chained(node: Term, declaration: Declaration) -> bool:
     first = node.args[0]
     if type(first) is Term:
         return first.kind is not FUNC and first.kind.name != "args"
-    return bool(declaration.arguments)  # `r.table('posts')`, but `r.expr([1]).map(...)`
+    # `r.table('posts')`, but `r.expr([1]).map(...)`
+    return bool(declaration.arguments) and declaration.name not in _OF_DATABASE
 
 
 def _takes_function(declaration: Declaration | None, place: int | str) -> bool:

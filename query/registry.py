@@ -31,6 +31,7 @@ The hooks of a declaration, all optional; `query.evaluate` calls them once per q
 | `needs`         | which fields of the first argument's rows a term of values looks at                          |
 | `streams`       | whether the term is sure to be a stream, where neither its annotation nor `transforms` tells |
 | `accumulates`   | a closure of `Grouped` for a term on grouped data that need not hold the groups' rows, or None |
+| `checks`        | nothing: raises ReqlServerCompileError, as the term is built, for what no parameter alone tells |
 
 Wire numbers are RethinkDB's, from 10,000 our own; a number is never used twice.
 """
@@ -159,6 +160,10 @@ class Declaration:
     def accumulates(self, hook: Hook) -> Hook:
         """Declare how the term is reckoned group by group as the rows pass: `(compiler, node) -> closure or None`."""
         return self._hook("accumulates", hook)
+
+    def checks(self, hook: Hook) -> Hook:
+        """Declare a check of the term as a whole: `(node) -> None`."""
+        return self._hook("checks", hook)
 
     def _hook(self, name: str, hook: Hook) -> Hook:
         assert name not in self.hooks, f"{self.name} has {name} already"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from query.closures import Env, located
 from query.errors import ReqlError, ReqlQueryLogicError
@@ -16,6 +16,8 @@ from query.values import MAXVAL, MINVAL, Value
 def table_of(compiler: Compiler, node: Argument, wanted: str = "TABLE") -> Callable[[Env], Table]:
     """A closure of the table that a term is; where it is none, a ReqlQueryLogicError that says what was `wanted`."""
     if type(node) is Term and node.kind.name == "table" and len(node.args) <= 2:
+        if node.options:
+            _check_modes(node)
         if type(node.args[0]) is str and len(node.args) == 1:
             return _default_table(node, node.args[0])
         parts = [compiler.any(arg) for arg in node.args]
@@ -41,6 +43,20 @@ def table_of(compiler: Compiler, node: Argument, wanted: str = "TABLE") -> Calla
         return found.table
 
     return other
+
+
+_MODES: Final = {
+    "read_mode": ("Read mode", ("majority", "single", "outdated"), '"majority", "single", and "outdated"'),
+    "identifier_format": ("Identifier format", ("name", "uuid"), '"name" and "uuid"'),
+}
+
+
+def _check_modes(node: Term) -> None:
+    """The options of `table` are refused for what RethinkDB would refuse, though they mean nothing here."""
+    for option, (title, known, names) in _MODES.items():
+        found = node.options.get(option)
+        if type(found) is str and found not in known:
+            raise ReqlQueryLogicError(f"{title} `{found}` unrecognized (options are {names}).", node)
 
 
 def _default_table(node: Term, name: str) -> Callable[[Env], Table]:

@@ -383,8 +383,31 @@ def _refuse_number(number: int | float, where: str) -> Value:
 def _deeper(depth: int, where: str) -> int:
     """The depth inside one more array or object."""
     if depth == MAX_NESTING:
-        raise ReqlDriverCompileError(f"Nesting depth limit exceeded: more than {MAX_NESTING} levels{_at(where[:60])}.")
+        raise nesting_error(where[:60])
     return depth + 1
+
+
+def nesting_error(where: str = "") -> ReqlDriverCompileError:
+    """The error for data that is nested too deeply."""
+    return ReqlDriverCompileError(f"Nesting depth limit exceeded: more than {MAX_NESTING} levels{_at(where)}.")
+
+
+def is_deeper(value: Value, levels: int) -> bool:
+    """Whether a value has more levels of arrays and objects than that.
+
+    >>> is_deeper([{}], 1), is_deeper([{}], 2)
+    (True, False)
+    """
+    kind = type(value)
+    if kind is not list and kind is not dict:
+        return False
+    if levels == 0:
+        return True
+    for item in value if kind is list else value.values():
+        kind = type(item)
+        if (kind is list or kind is dict) and is_deeper(item, levels - 1):
+            return True
+    return False
 
 
 def _checked_name(name: object, where: str) -> str:

@@ -12,7 +12,13 @@ from typing import Any, Final, TypeAlias
 
 from query.arguments import whole_number
 from query.closures import Closure, CompiledFunction, Env, arity_error, located
-from query.errors import ReqlNonExistenceError, ReqlQueryLogicError, ReqlServerCompileError, ReqlUserError
+from query.errors import (
+    ReqlArgumentError,
+    ReqlNonExistenceError,
+    ReqlQueryLogicError,
+    ReqlServerCompileError,
+    ReqlUserError,
+)
 from query.evaluate import Compiler
 from query.registry import term
 from query.runtime import Document, Function, Row, Stream, runtime_type_name
@@ -47,6 +53,13 @@ def do(first: object, *rest: object | Function) -> object:
     >>> r.do(1, 2, lambda x, y: x + y).run(db)
     3
     """
+
+
+@do.checks
+def _(node: Term) -> None:
+    *given, function = node.args
+    if type(function) is Term and function.kind is FUNC and len(function.args[0]) not in (0, len(given)):
+        raise ReqlArgumentError(arity_error(len(function.args[0]), len(given)).message, node)
 
 
 def _compile_do(compiler: Compiler, node: Term, body: str) -> Closure:

@@ -34,7 +34,7 @@ from query.values import MAXVAL, MINVAL, Bound, Value, check_number, from_python
 from query.wire import decode
 
 
-@term(52)
+@term(52, on="both")
 def type_of(value: object) -> str:
     """The name of a value's type: NULL, BOOL, NUMBER, STRING, ARRAY, OBJECT, PTYPE<TIME>, STREAM, TABLE and so on.
 
@@ -165,7 +165,7 @@ def _(compiler: Compiler, node: Term) -> Closure:
 # info
 
 
-@term(79)
+@term(79, on="both")
 def info(value: object) -> dict[str, Value]:
     """What is known of a value, a selection, a table or a database: its type, and what belongs to that type.
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from query.arguments import function_of, predicate, union_of, whole_number
 from query.closures import Closure, Env, KeepMaker, Transform, located
-from query.errors import ReqlError, ReqlQueryLogicError
+from query.errors import ReqlArgumentError, ReqlError, ReqlQueryLogicError
 from query.evaluate import Compiler
 from query.registry import TERMS, term
 from query.runtime import Fields, Function, Stream, collect, iterate
@@ -36,11 +36,17 @@ def map_(sequence: object, function: object | Function, *more: object | Function
     """
 
 
+@map_.checks
+def _(node: Term) -> None:
+    *sequences, last = node.args
+    if type(last) is Term and last.kind is FUNC and len(last.args[0]) not in (0, len(sequences)):
+        raise ReqlArgumentError(_arity(len(last.args[0]), len(sequences)), node)
+
+
 @map_.transforms
 def _(compiler: Compiler, node: Term, need: Fields) -> Transform:
+    map_.hooks["checks"](node)
     *others, last = node.args[1:]
-    if type(last) is Term and last.kind is FUNC and len(last.args[0]) not in (0, len(others) + 1):
-        raise ReqlQueryLogicError(_arity(len(last.args[0]), len(others) + 1), node)
     compiled = function_of(compiler, last, len(others) + 1, node)
     if not others:
         return Transform(compiled.fields[0], lambda env, rows: map(compiled.bind(env), rows))
