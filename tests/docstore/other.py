@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import ast
+import resource
 import subprocess
 import sys
 from contextlib import ExitStack
@@ -72,7 +73,14 @@ class Other:
 def main() -> None:
     path, options = sys.argv[1], ast.literal_eval(sys.argv[2])
     db = docstore.connect(path, **options)
-    names = {"build": build, "db": db, "docstore": docstore, "r": r, "stack": ExitStack(), "kept": {}}
+
+    def limit_files(size_bytes: int) -> None:
+        """From now on no file can be written beyond this size: a disk that is full. -1 for no limit."""
+        _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
+
+    names = {"build": build, "db": db, "docstore": docstore, "limit_files": limit_files, "r": r}
+    names |= {"stack": ExitStack(), "kept": {}}
     for line in sys.stdin:
         try:
             value = eval(line, names)
