@@ -28,7 +28,7 @@ from typing import Any, Final, Self, TypeAlias
 
 from docstore.cursor import Cursor
 from docstore.errors import ClosedError, ReadOnlyError, TransactionClosedError, TransactionError
-from docstore.options import checked_options
+from docstore.options import checked_options, checked_path, checked_seconds
 from docstore.results import converted, presented
 from docstore.store import OpenStore, open_store
 from docstore.transaction import Transaction
@@ -51,7 +51,7 @@ _scopes: ContextVar[tuple[_Scope, ...]] = ContextVar("docstore_scopes", default=
 
 
 def connect(
-    path: str | os.PathLike[str] | None = None,
+    path: str | bytes | os.PathLike[str] | None = None,
     *,
     db: str = "test",
     create: bool = True,
@@ -77,9 +77,8 @@ def connect(
     2
     """
     options = checked_options({"db": db, "on_error": on_error, "durability": durability})
-    store = open_store(
-        None if path is None else os.fspath(path), create=create, read_only=read_only, busy_timeout=busy_timeout
-    )
+    place, seconds = checked_path(path), checked_seconds(busy_timeout)
+    store = open_store(place, create=create, read_only=read_only, busy_timeout=seconds)
     return Connection(store, options, busy_timeout=busy_timeout, read_only=read_only)
 
 
@@ -266,6 +265,8 @@ class Connection:
         if options and (merged.get("profile") or merged.get("noreply")):
             return self._run_specially(argument, options)
         if type(argument) is not Term:
+            if type(argument) is list:
+                _new_run(self._store, None, merged).check_size(len(argument))
             return presented(argument, merged)
         cached = None if options else self._plans.get(argument.shape)
         if cached is None:
@@ -410,7 +411,7 @@ def _joined_session(scope: _Scope) -> Session:
     return session
 
 
-def _new_run(store: OpenStore, transaction: Transaction, options: Mapping[str, Any]) -> Run:
+def _new_run(store: OpenStore, transaction: Transaction | None, options: Mapping[str, Any]) -> Run:
     run = Run(store, transaction)
     run.options = options
     if "array_limit" in options:

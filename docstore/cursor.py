@@ -18,11 +18,11 @@ from typing import Any, Final, Self
 import msgspec
 
 from docstore.errors import ClosedError
-from query.errors import ReqlCursorEmpty, ReqlError
+from query.errors import ReqlCursorEmpty, ReqlDriverError, ReqlError
 from query.locate import explain_error
 from query.printer import print_short
 from query.term import Argument
-from query.values import Value
+from query.values import Value, describe
 
 __all__ = ["Cursor"]
 
@@ -91,8 +91,11 @@ class Cursor:
     def next(self, wait: bool | float = True) -> Any:
         """The next row; ReqlCursorEmpty, which is also a StopIteration, after the last one.
 
-        `wait` is accepted for programs written for RethinkDB: rows of a store in this process are always there.
+        `wait`, which is True, False or a number of seconds, is accepted for programs written for RethinkDB: rows of a
+        store in this process are always there.
         """
+        if wait is not True and not (isinstance(wait, int | float) and wait >= 0):
+            raise ReqlDriverError(f"Expected True, False or a number of seconds for `wait` but found {describe(wait)}.")
         return self.__next__()
 
     def __next__(self) -> Any:

@@ -6,9 +6,11 @@ written for it run unchanged; an unknown one is an error, since it would be igno
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from docstore.errors import NotAStoreError
 from query.errors import ReqlDriverCompileError, ReqlQueryLogicError
 from query.term import Term
 from query.values import describe
@@ -64,6 +66,27 @@ def checked_options(options: Mapping[str, Any]) -> dict[str, Any]:
             raise ReqlQueryLogicError(f"Expected {expected} for the option `{name}` but found {describe(value)}.")
         result[name] = value
     return result
+
+
+def checked_path(path: Any) -> str | None:
+    """Where a store is; None in memory. Raises NotAStoreError for what no file can be called."""
+    if path is None:
+        return None
+    if not isinstance(path, str | bytes | os.PathLike):
+        raise NotAStoreError(f"Expected the path of a store, or None for one in memory, but found {describe(path)}.")
+    place = os.fsdecode(path)
+    if not place or "\0" in place:
+        raise NotAStoreError(f"Expected the path of a store but found {describe(place)}, which no file is called.")
+    return place
+
+
+def checked_seconds(seconds: Any) -> float:
+    """How long a write waits; ReqlDriverCompileError where it is no number, or below 0."""
+    if type(seconds) not in (int, float) or not seconds >= 0:
+        raise ReqlDriverCompileError(
+            f"Expected a number of seconds, 0 or more, for `busy_timeout` but found {describe(seconds)}."
+        )
+    return float(seconds)
 
 
 def _database_name(value: Any) -> Any:

@@ -2,15 +2,19 @@
 
 In reading order: `versions.py`, a table that keeps old values; `memory_state.py`, what transactions share;
 `memory_transaction.py`. An engine may be used by any thread.
+
+The child of a fork has a copy of every engine, whose locks other threads of the parent may hold for ever, and what it
+wrote to it nobody would see: any use there is a ForkedError, as of a store in a file.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from threading import get_ident
-from weakref import ref
+from weakref import WeakSet, ref
 
-from docstore.errors import BusyError, ClosedError, TransactionError
+from docstore.errors import BusyError, ClosedError, ForkedError, TransactionError
 from docstore.limits import BUSY_TIMEOUT_SECONDS
 from docstore.storage.memory_state import MemoryState
 from docstore.storage.memory_transaction import MemoryRead, MemoryWrite
@@ -27,6 +31,8 @@ class MemoryEngine:
         self.state = MemoryState()
         self._busy_timeout = busy_timeout
         self._closed = False
+        self._forked = False
+        _engines.add(self)
         self._writer: Callable[[], MemoryWrite | None] = lambda: None
 
     @property
@@ -86,9 +92,27 @@ class MemoryEngine:
         """See `Engine.close`."""
         self._closed = True
 
+    def mark_forked(self) -> None:
+        """In the child of a fork: refuse any use from now on."""
+        self._forked = True
+
     def _check_open(self) -> None:
+        if self._forked:
+            raise ForkedError("The store in memory was made before a fork; the child process must make its own.")
         if self._closed:
             raise ClosedError("The store in memory is closed.")
+
+
+_engines: WeakSet[MemoryEngine] = WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    for engine in list(_engines):
+        engine.mark_forked()
+
+
+if hasattr(os, "register_at_fork"):  # Windows has no fork
+    os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
 def open_memory(*, busy_timeout: float = BUSY_TIMEOUT_SECONDS) -> MemoryEngine:

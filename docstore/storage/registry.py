@@ -85,7 +85,10 @@ class SharedStore:
 
     def _open_writable(self, busy_timeout: float) -> None:
         """With the write lock, so that no other process makes the store just now, or writes for ever."""
-        lock = WriteLock(self.path)
+        try:
+            lock = WriteLock(self.path)
+        except OSError as error:
+            raise NotAStoreError(f"{self.path} cannot be opened or made: {error.strerror}.") from error
         try:
             try:
                 lock.acquire(busy_timeout)

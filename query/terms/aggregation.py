@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from itertools import chain
+from itertools import chain, islice
 from itertools import count as counter
 from typing import Any, Final
 
@@ -57,10 +57,16 @@ def _(compiler: Compiler, node: Term) -> Closure:
 
 
 def _length(rows: Iterable[Value]) -> int:
-    """How many rows there are; both loops run in C."""
+    """How many rows there are, counted in C; Python comes by now and then, to notice a Ctrl-C."""
     numbers = counter()
-    deque(zip(rows, numbers, strict=False), maxlen=0)
+    counted = zip(rows, numbers, strict=False)
+    while deque(islice(counted, _UNINTERRUPTED), maxlen=1):
+        pass
     return next(numbers)
+
+
+_UNINTERRUPTED: Final = 100_000
+"""Rows that are counted in one go, in some milliseconds."""
 
 
 def _count_any(compiler: Compiler, node: Term) -> Closure:
