@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from hypothesis import reject
 from hypothesis import strategies as st
 
 from query import Query, r
 from query.annotations import accepted, takes_function
 from query.convert import build
+from query.errors import ReqlArgumentError
 from query.registry import TERMS, Declaration, Parameter
 from query.term import Term
 from query.values import Geometry, Time
@@ -56,7 +58,10 @@ def _declared(
         args.append(_argument(draw, parameter, declaration.functions, known, levels - 1, scope))
     chosen = draw(st.lists(st.sampled_from(sorted(declaration.options)), unique=True)) if declaration.options else []
     options = {name: _argument(draw, declaration.options[name], None, known, levels - 1, scope) for name in chosen}
-    return Query(build(declaration, tuple(args), options, Query))
+    try:
+        return Query(build(declaration, tuple(args), options, Query))
+    except ReqlArgumentError:  # a function for another number of sequences, which only the term itself can tell
+        reject()
 
 
 def _argument(
