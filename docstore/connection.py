@@ -33,12 +33,13 @@ from docstore.results import converted, presented
 from docstore.store import OpenStore, open_store
 from docstore.transaction import Transaction
 from query.builder import set_repl
-from query.errors import ReqlError, ReqlResourceLimitError
+from query.errors import ReqlError, ReqlNonExistenceError, ReqlResourceLimitError
 from query.explain import Explanation, explain
 from query.locate import explain_error
 from query.planner import Plan, make_plan
 from query.printer import print_short
 from query.registry import BY_KIND
+from query.retelling import retold
 from query.runtime import Run, Stream, collect
 from query.term import Argument, Source, Term, walk
 
@@ -277,12 +278,27 @@ class Connection:
                 return self._write(argument, cached, merged, scope)
             return self._read(argument, cached, merged, scope)
         except ReqlError as error:
+            if not cached.writes:
+                told = self._retold(error, argument, merged, scope)
+                if told is not error:
+                    raise told from None
             explain_error(error, argument, cached.plan)
             raise
         except RecursionError:
             raise ReqlResourceLimitError(
                 "The query is nested too deeply to run from this depth of Python calls."
             ) from None
+
+    def _retold(
+        self, error: ReqlError, argument: Argument, options: Mapping[str, Any], scope: _Scope | None
+    ) -> ReqlError:
+        """The error of a query that only reads, with the document that it shows whole."""
+        if type(error) is not ReqlNonExistenceError or error.source is not None:
+            return error
+        if scope is not None:
+            return retold(error, argument, _new_run(self._store, scope.transaction, options))
+        with self._store.begin_read() as transaction:
+            return retold(error, argument, _new_run(self._store, transaction, options))
 
     def _run_specially(self, argument: Argument, options: dict[str, Any]) -> Any:
         """Run a query with `profile` or `noreply`: its value beside the time that it took, or nothing."""
@@ -334,17 +350,17 @@ class Connection:
         if scope is not None:
             run = _new_run(self._store, scope.transaction, options)
             found = cached.plan_for(argument, run).execute(run, argument.constants)
-            return self._result(found, run, argument, _joined_session(scope))
+            return self._result(found, run, argument, _joined_session(scope), scope)
         run = _new_run(self._store, self._store.begin_read(), options)
         try:
             found = cached.plan_for(argument, run).execute(run, argument.constants)
             if (found is None or type(found) is dict) and options is self._defaults:
                 return found
-            return self._result(found, run, argument, _own_session(self, run))
+            return self._result(found, run, argument, _own_session(self, run), None)
         finally:
             run.transaction.abort()
 
-    def _result(self, found: Any, run: Run, argument: Term, session: Session) -> Any:
+    def _result(self, found: Any, run: Run, argument: Term, session: Session, scope: _Scope | None) -> Any:
         if type(found) is not Stream:
             return presented(found, run.options)
         raw = "time_format" in run.options or "binary_format" in run.options
@@ -353,6 +369,7 @@ class Connection:
             session,
             (lambda row: converted(row, run.options)) if raw else None,
             argument,
+            lambda error: self._retold(error, argument, run.options, scope),
         )
         cursor.fill()
         return presented(list(cursor), run.options) if found.type_name == "SELECTION<ARRAY>" else cursor

@@ -43,7 +43,7 @@ class Cursor:
     [1, 2, 3]
     """
 
-    __slots__ = ("_closed", "_convert", "_error", "_exhausted", "_query", "_rows", "_session", "_stream")
+    __slots__ = ("_closed", "_convert", "_error", "_exhausted", "_query", "_retell", "_rows", "_session", "_stream")
 
     def __init__(
         self,
@@ -51,12 +51,17 @@ class Cursor:
         session: Callable[[], Any],
         convert: Callable[[Value], Any] | None,
         query: Argument,
+        retell: Callable[[ReqlError], ReqlError],
     ) -> None:
-        """`session()` is a context manager in which the stream may be read; `query` is what it is the result of."""
+        """`session()` is a context manager in which the stream may be read; `query` is what it is the result of.
+
+        `retell` gives an error of the stream as the user is to see it.
+        """
         self._stream = stream
         self._session = session
         self._convert = convert
         self._query = query
+        self._retell = retell
         self._rows: deque[Value] = deque()
         self._exhausted = False
         self._closed = False
@@ -79,10 +84,11 @@ class Cursor:
                         return
                 self._exhausted = True
         except ReqlError as error:
-            explain_error(error, self._query, None)
             self._error, self._exhausted = error, True
+            self._error = told = self._retell(error)
+            explain_error(told, self._query, None)
             if not rows:
-                raise
+                raise told from None
         except BaseException:
             # A stream that was broken off looks as if it had ended, and must not be taken for that.
             self._error, self._exhausted = ClosedError("The cursor was interrupted; run its query again."), True

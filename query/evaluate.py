@@ -60,11 +60,16 @@ _ROW_BY_ROW: Final = frozenset(
 
 
 class Compiler:
-    """Compiles one query. Holds the scope: which slot each variable has, and which slots hold plain values."""
+    """Compiles one query. Holds the scope: which slot each variable has, and which slots hold plain values.
 
-    def __init__(self, first_slot: int, profile: Profile | None = None) -> None:
+    `whole`: rows are decoded whole, whatever is needed of them; `is_widened` then tells whether less was.
+    """
+
+    def __init__(self, first_slot: int, profile: Profile | None = None, *, whole: bool = False) -> None:
         self.next_slot = first_slot
         self.profile = profile
+        self.whole = whole
+        self.is_widened = False
         self.notes: dict[int, Note] = {}
         self.scope: dict[int, int] = {}
         self.value_slots: set[int] = set()
@@ -134,6 +139,10 @@ class Compiler:
         self.notes[id(node)] = Note(need, keep is not None, None if keep is None else keep.fields)
 
     def _rows(self, node: Argument, need: Fields, keep: KeepMaker) -> Closure:
+        if self.whole and (need is not None or keep is not None):
+            self.is_widened = True
+            every = self._rows(node, None, None)
+            return every if keep is None else lambda env: filter(keep(env).test, every(env))
         if type(node) is Term:
             declaration = BY_KIND.get(node.kind)
             if declaration is not None and not self.is_special(node):

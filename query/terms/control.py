@@ -349,7 +349,7 @@ def for_each(sequence: object, write: Function) -> dict[str, Value]:
 @for_each.compiles
 def _(compiler: Compiler, node: Term) -> Closure:
     compiled = compiler.function(node.args[1], 1)
-    source = compiler.rows(node.args[0], compiled.fields[0])
+    source = compiler.rows(node.args[0])  # whole, since the summary tells the first error, which may show one
     collects = _shares_table(node.args[0], node.args[1])
 
     def write_each(env: Env) -> Document:
