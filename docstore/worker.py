@@ -53,6 +53,7 @@ class Worker:
         self._store = store
         self._read_only = read_only
         self._process = os.getpid()
+        self._stops_at_exit = False
         self._mutex = threading.RLock()  # looking for jobs may itself wake the thread
         self._building = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -70,7 +71,9 @@ class Worker:
             if self._stopping.is_set() or (self._thread is not None and self._thread.is_alive()):
                 return
             self._thread = threading.Thread(target=self._work, name="docstore builder", daemon=True)
-            atexit.register(self.stop)
+            if not self._stops_at_exit:
+                self._stops_at_exit = True
+                atexit.register(self.stop)
             self._thread.start()
 
     def stop(self) -> None:
