@@ -16,7 +16,7 @@ below it.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import Any, Final
 
@@ -30,6 +30,12 @@ from query.values import Value
 
 SOURCES: Final = frozenset({"table", "get", "get_all", "between"})
 
+_ROWLESS: Final = frozenset(
+    {"insert", "info", "config", "status", "wait", "sync"}
+    | {"index_create", "index_drop", "index_list", "index_rename", "index_status", "index_wait"}
+)
+"""Terms that name a table and read no row of it."""
+
 _THROUGH_INDEX: Final = frozenset({"order_by", "group", "distinct", "min", "max"})
 """Terms that read a table through the index that their option `index` names."""
 
@@ -41,6 +47,7 @@ class Part:
     title: str
     details: tuple[tuple[str, str], ...] = ()
     parts: tuple[Part, ...] = ()
+    node: Term | None = field(default=None, compare=False, repr=False)
 
     def lines(self, first: str = "", rest: str = "") -> Iterator[str]:
         """The part as lines of text, each level indented."""
@@ -61,6 +68,7 @@ class Explanation:
     part: Part
     rules: tuple[str, ...]
     milliseconds: float | None = None
+    rows: int | None = None
     result: Any = field(default=None, compare=False)
 
     def __str__(self) -> str:
@@ -68,7 +76,8 @@ class Explanation:
         if self.rules:
             head.append(f"rewritten by: {', '.join(self.rules)}")
         if self.milliseconds is not None:
-            head.append(f"took: {self.milliseconds:.3f} ms")
+            gave = "" if self.rows is None else f", and gave {self.rows:,} rows"
+            head.append(f"took: {self.milliseconds:.3f} ms{gave}")
         return "\n".join([*head, *self.part.lines()])
 
     __repr__ = __str__
@@ -81,15 +90,18 @@ def explain(root: Argument, run: Run, *, execute: bool) -> Explanation:
     profile = Profile() if execute else None
     compiler = Compiler(1 + len(root.constants), profile)
     plan = make_plan(root, run, compiler=compiler)
-    milliseconds, result = None, None
+    explainer = _Explainer(plan, run, root.constants, compiler)
+    part = explainer.part(plan.term)
+    milliseconds, rows, result = None, None, None
     if execute:
         started = perf_counter()
         result = plan.execute(run, root.constants)
         if type(result) is Stream:
-            result = sum(1 for _ in result.rows())
+            rows = result = sum(1 for _ in result.rows())
         milliseconds = (perf_counter() - started) * 1000
-    part = _Explainer(plan, run, root.constants, compiler).part(plan.term)
-    return Explanation(print_query(root), part, tuple(dict.fromkeys(plan.planning.rules)), milliseconds, result)
+        part = explainer.with_what_was_seen(part)
+    rules = tuple(dict.fromkeys(plan.planning.rules))
+    return Explanation(print_query(root), part, rules, milliseconds, rows, result)
 
 
 class _Explainer:
@@ -103,21 +115,41 @@ class _Explainer:
         """The part of the tree for a term and what it reads from; `through` tells how a table is read, if not by a scan."""
         title = self._source_title(node, through) if node.kind.name in SOURCES else None
         below = [] if title is not None else [arg for arg in node.args[:1] if type(arg) is Term]
-        inner = [arg for arg in node.children() if arg not in below and _reads(arg)]
-        if title is not None:
-            inner = [arg for arg in inner if arg is not node.args[0]]
+        first = 1 if node.args and type(node.args[0]) is Term else 0
+        inner = [arg for arg in list(node.children())[first:] if _reads(arg)]
         parts = [self.part(arg, self._through(node)) for arg in below if arg.kind is not FUNC and _reads(arg)]
-        parts += [self.part(_body(arg)) for arg in inner]
-        return Part(title or self._text(node, below), tuple(self._details(node, through)), tuple(parts))
+        parts += [self.part(_body(arg), self._through_key(node, arg)) for arg in inner]
+        return Part(title or self._text(node, below), tuple(self._details(node, through)), tuple(parts), node)
+
+    def with_what_was_seen(self, part: Part) -> Part:
+        """The part, and those below it, with the rows and times of the run that came since."""
+        profile = self.compiler.profile
+        seen = None if profile is None else profile.parts.get(id(part.node))
+        details = part.details
+        if seen is not None:
+            tested = f", of {seen.tested:,} tested" if seen.tested else ""
+            details = (*details, ("gave", f"{seen.rows:,} rows{tested}, in {seen.seconds * 1000:.3f} ms"))
+        return replace(part, details=details, parts=tuple([self.with_what_was_seen(below) for below in part.parts]))
 
     def _through(self, node: Term) -> str | None:
-        """How a term reads the table below it, where it has an index for that."""
+        """How a term reads the table below it, where it has an index for that, or reads none of its rows."""
+        if node.kind.name == "count" and len(node.args) == 1:
+            return "stored count of"
+        if node.kind.name in _ROWLESS:
+            return "table"
         index = node.options.get("index")
         if index is None or node.kind.name not in _THROUGH_INDEX:
             return None
         backwards = type(index) is Term and index.kind.name == "desc"
         name = self._filled(index.args[0] if type(index) is Term and index.args else index)
-        return f"index `{name}`{', backwards,' if backwards else ''}"
+        return f"index `{name}`{', backwards,' if backwards else ''} of"
+
+    def _through_key(self, node: Term, arg: Term) -> str | None:
+        """How a join by keys reads the table of its partners."""
+        if node.kind.name != "eq_join" or arg is not node.args[2]:
+            return None
+        index = node.options.get("index")
+        return f"key by key, index `{self._filled(index)}` of" if index else "key by key, primary key of"
 
     def _text(self, node: Term, below: list[Term]) -> str:
         text = print_query(self._filled(node))
@@ -140,7 +172,7 @@ class _Explainer:
             return None
         name = f"{table.database}.{table.name}"
         if node.kind.name == "table":
-            return f"{through or 'scan'} of {name}"
+            return f"{through or 'scan of'} {name}"
         index = node.options.get("index")
         found = f"index `{index}`" if index else f"primary key `{table.primary_key}`"
         values = [print_query(self._filled(arg)) for arg in node.args[1:]]
@@ -171,11 +203,6 @@ class _Explainer:
             yield "chosen", f"{choice.chosen}: {choice.reason}"
             for index, reason in choice.lost:
                 yield "lost", f"{index}: {reason}"
-        profile = self.compiler.profile
-        if profile is not None and id(node) in profile.parts:
-            seen = profile.parts[id(node)]
-            tested = f", of {seen.tested:,} tested" if seen.tested else ""
-            yield "gave", f"{seen.rows:,} rows{tested}, in {seen.seconds * 1000:.3f} ms"
 
     def _rows_expected(self, node: Term) -> str | None:
         table = self._table(node if node.kind.name == "table" else node.args[0])

@@ -13,7 +13,11 @@ posts = r.table("posts")
 @pytest.mark.parametrize(
     ("query", "told"),
     [
-        (posts.count(), "scan of test.posts"),
+        (posts, "scan of test.posts"),
+        (posts.filter({"title": "a"}).count(), "scan of test.posts"),
+        (posts.count(), "stored count of test.posts"),
+        (posts.insert({}), "table test.posts"),
+        (posts.index_status(), "table test.posts"),
         (posts.get(1), "primary key `id` of test.posts, key 1"),
         (posts.get_all("ann", index="author"), "index `author` of test.posts, key 'ann'"),
         (posts.between(1, 2, index="author"), "index `author` of test.posts, from 1 (closed) to 2 (open)"),
@@ -54,3 +58,24 @@ def test_a_filter_whose_documents_leave_the_query_is_tested_before_they_are_deco
 ) -> None:
     r.table_create("posts").run(memory_db)
     assert "tests while it scans: likes" in str(query.explain(memory_db))
+
+
+def test_a_join_by_keys_reads_no_table_from_end_to_end(memory_db: docstore.Connection) -> None:
+    r.table_create("posts").run(memory_db)
+    posts.index_create("author").run(memory_db)
+    joined = posts.eq_join("author", posts).explain(memory_db).part
+    assert [part.title for part in joined.parts] == ["scan of test.posts", "key by key, primary key of test.posts"]
+    joined = posts.eq_join("author", posts, index="author").explain(memory_db).part
+    assert joined.parts[1].title == "key by key, index `author` of test.posts"
+
+
+def test_a_plan_that_was_run_tells_what_it_expected_and_what_it_gave(memory_db: docstore.Connection) -> None:
+    r.table_create("posts").run(memory_db)
+    posts.insert([{"id": number} for number in range(10)]).run(memory_db)
+    got = posts.get_all(1, 2, 99).explain(memory_db, run=True)
+    assert got.rows == 2
+    assert "ms, and gave 2 rows" in str(got)
+    gone = posts.filter(r.row["id"] % 2 == 0).delete().explain(memory_db, run=True).part.parts[0]
+    assert dict(gone.parts[0].details)["rows"] == "10, counted"
+    assert "gave: 5 rows, of 10 tested" in "\n".join(gone.lines())
+    assert posts.count().run(memory_db) == 5
