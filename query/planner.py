@@ -173,18 +173,21 @@ def filter_by_index(node: Term, planning: Planning) -> Term | None:
     if not _is_table_filter(node):
         return None
     candidates = _candidates(node, planning)
+    unfit = _unfit(node, candidates, planning)
     if not candidates:
+        if unfit:
+            planning.choices[id(node.args[0])] = Choice("scan", "no index can answer the filter", unfit)
         return None
     table = _table(node.args[0], planning)
     total = table.count(planning.run) if table is not None else 0
     best = min(candidates, key=lambda one: (one.rows, -len(one.answered)))
     if best.rows * SCAN_ADVANTAGE > total:
         choice = Choice("scan", f"the best index would give {best.rows:,} of {total:,} rows: a scan is cheaper")
-        choice.lost = [(one.index, _why_lost(one, None)) for one in candidates]
+        choice.lost = [(one.index, _why_lost(one, None)) for one in candidates] + unfit
         planning.choices[id(node.args[0])] = choice
         return None
     choice = Choice(best.index, "the fewest rows" if len(candidates) > 1 else "the only index that fits")
-    choice.lost = [(one.index, _why_lost(one, best)) for one in candidates if one is not best]
+    choice.lost = [(one.index, _why_lost(one, best)) for one in candidates if one is not best] + unfit
     planning.choices[id(best.term)] = choice
     return _with_rest(node, best)
 
@@ -200,6 +203,29 @@ def _why_lost(candidate: Candidate, best: Candidate | None) -> str:
     if best is None:
         return f"{candidate.rows:,} rows, each dearer than one of a scan"
     return f"{candidate.rows:,} rows, against {best.rows:,}"
+
+
+def _unfit(node: Term, candidates: list[Candidate], planning: Planning) -> list[tuple[str, str]]:
+    """The indexes on fields of a filter that cannot answer it, each with the reason."""
+    table = _table(node.args[0], planning)
+    if table is None:
+        return []
+    conditions, _ = _conditions(node.args[1])
+    asked = {condition.path: condition.operator for condition in conditions}
+    fit = {candidate.index for candidate in candidates}
+    found = []
+    for index in (table.index(planning.run, table.primary_key), *table.ordered_indexes(planning.run)):
+        if index.paths is None or index.name in fit or not any(path in asked for path in index.paths):
+            continue
+        missing = next((".".join(path) for path in index.paths if path not in asked), None)
+        if index.multi:
+            reason = "a multi index answers `contains` alone"
+        elif missing is not None:
+            reason = f"the filter says nothing of its field `{missing}`"
+        else:
+            reason = "it would need `==`, or two bounds of one type: values that no index has could be in a wider range"
+        found.append((index.name, reason))
+    return found
 
 
 def _with_rest(node: Term, best: Candidate) -> Term:

@@ -79,3 +79,24 @@ def test_a_plan_that_was_run_tells_what_it_expected_and_what_it_gave(memory_db: 
     assert dict(gone.parts[0].details)["rows"] == "10, counted"
     assert "gave: 5 rows, of 10 tested" in "\n".join(gone.lines())
     assert posts.count().run(memory_db) == 5
+
+
+@pytest.mark.parametrize(
+    ("predicate", "index", "reason"),
+    [
+        (r.row["likes"] > 3, "likes", "two bounds of one type"),
+        (r.row["author"] == "ann", "author_likes", "says nothing of its field `likes`"),
+        (r.row["tags"] == "a", "tags", "answers `contains` alone"),
+        (r.row["id"] > 3, "id", "two bounds of one type"),
+    ],
+)
+def test_a_plan_tells_why_an_index_cannot_answer_a_filter(
+    memory_db: docstore.Connection, predicate: Query, index: str, reason: str
+) -> None:
+    r.table_create("posts").run(memory_db)
+    posts.index_create("likes").run(memory_db)
+    posts.index_create("tags", multi=True).run(memory_db)
+    posts.index_create("author_likes", [r.row["author"], r.row["likes"]]).run(memory_db)
+    details = posts.filter(predicate).explain(memory_db).part.parts[0].details
+    assert ("chosen", "scan: no index can answer the filter") in details
+    assert any(name == "lost" and text.startswith(f"{index}: ") and reason in text for name, text in details)
