@@ -9,7 +9,8 @@ How a query is run:
 1. its plan is looked up by shape, default database and catalog version, or made (`query.planner`);
 2. a query that only reads runs in a snapshot of its own, or in the transaction it joins;
 3. a write that computes all its changes before it writes the first (one document, or a few given as constants) is handed
-   to the `WriteQueue`, where those of several threads share a commit; every other write has the write lock, and a
+   to the `WriteQueue`, where those of several threads share a commit, or, if its durability is soft, to the open group of
+   `storage/soft.py`; every other write has the write lock, and a
    transaction, to itself, so that it can be undone alone.
 """
 
@@ -115,6 +116,7 @@ class _CachedPlan:
     writes: bool
     computes_first: bool
     consumes: bool
+    durability: str | None
     plan: Plan | None = None
     catalog_version: int = -1
 
@@ -391,7 +393,9 @@ class Connection:
             with scope.transaction.savepoint() as inner:
                 return execute(inner)
         if computes_first:
-            return self._store.write_grouped(execute, self._busy_timeout)
+            durability = cached.durability or options["durability"]
+            write = self._store.write_soft if durability == "soft" else self._store.write_grouped
+            return write(execute, self._busy_timeout)
         return self._store.write_alone(execute, self._busy_timeout, repeatable=not cached.consumes)
 
 
@@ -440,11 +444,18 @@ _FEW_DOCUMENTS: Final = 1_000
 """Constants of one insert that are certainly written in one go."""
 
 
-def _conduct(argument: Term) -> tuple[bool, bool, bool]:
-    """Whether a query writes; whether it computes all its changes before it writes; whether it consumes an iterable."""
+def _conduct(argument: Term) -> tuple[bool, bool, bool, str | None]:
+    """Whether a query writes; whether it computes all its changes before it writes; whether it consumes an iterable; and
+    the durability that it asks for itself."""
     writes = any(declaration.writes for node in walk(argument) if (declaration := BY_KIND.get(node.kind)) is not None)
     consumes = any(type(constant) is Source for constant in argument.constants)
-    return writes, writes and not consumes and _computes_first(argument), consumes
+    durability = argument.options.get("durability")
+    return (
+        writes,
+        writes and not consumes and _computes_first(argument),
+        consumes,
+        durability if type(durability) is str else None,
+    )
 
 
 def _computes_first(argument: Term) -> bool:

@@ -15,6 +15,7 @@ __all__ = [
     "NewerFormatError",
     "NotAStoreError",
     "ReadOnlyError",
+    "SoftWritesLostError",
     "StoreError",
     "StoreFullError",
     "TransactionClosedError",
@@ -60,6 +61,10 @@ class BusyError(StoreError, ReqlTimeoutError):
 
 class ReadOnlyError(StoreError, ReqlOpFailedError):
     """A write to a store, a snapshot or a place that is open for reading only."""
+
+
+class SoftWritesLostError(StoreError, ReqlOpFailedError):
+    """Writes with soft durability, answered in the last moments, could not be committed; the store is whole."""
 
 
 class StoreFullError(StoreError, ReqlOpFailedError):

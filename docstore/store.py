@@ -5,7 +5,8 @@ which it saw it. A transaction of the same commit takes it unasked; one of anoth
 record of 8 bytes, and parses the catalog anew only if that has moved, through this process or another.
 
 **Writing.** `begin_write` waits for the write lock and begins a transaction that its thread has to itself; `write_alone`
-does some work in one and commits; `write_grouped` lets works of several threads share a commit.
+does some work in one and commits; `write_grouped` lets works of several threads share a commit; `write_soft` does not wait
+for it.
 
 Any thread may use a store. Its transactions belong to the threads that began them.
 """
@@ -130,6 +131,20 @@ class OpenStore:
         faults.reach("after_commit")
         self.committed(made[0])
         return result
+
+    def write_soft(self, work: Callable[[Transaction], Result], timeout_seconds: float | None = None) -> Result:
+        """As `write_grouped`, but it returns before the commit, which comes within moments (`storage/soft.py`)."""
+
+        def run(engine: WriteTransaction) -> Result:
+            transaction = Transaction(engine, self._look(engine, is_new=not engine.write_count), writable=True)
+            result = work(transaction)
+            transaction.flush()
+            return result
+
+        try:
+            return self._engine.run_soft(run, timeout_seconds)
+        except GrowNeeded:
+            return self.write_grouped(work, timeout_seconds)
 
     def others_wait(self) -> bool:
         """Whether another thread of this process waits for the write lock."""

@@ -20,12 +20,14 @@ Rules for all engines:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import itemgetter
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol, Self, TypeVar
 
 from docstore.errors import StoreFullError
+
+Result = TypeVar("Result")
 
 CATALOG_SPACE = 0
 MAX_SPACE = 2**32 - 1
@@ -172,6 +174,12 @@ class Engine(Protocol):
 
         After `timeout_seconds` (None: the engine's own `busy_timeout`) `BusyError`; `ReadOnlyError` where the store was
         opened for reading.
+        """
+
+    def run_soft(self, closure: Callable[[WriteTransaction], Result], timeout_seconds: float | None = None) -> Result:
+        """Run a closure, which computes first and writes then, in a transaction that is committed soon (`soft.py`).
+
+        Raises what the closure raises, and what `begin_write` does; GrowNeeded where a transaction of its own is better.
         """
 
     def abandon_write(self) -> None:

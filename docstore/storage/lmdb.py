@@ -1,7 +1,7 @@
 """The default engine: one LMDB file, for any number of threads and processes of one machine.
 
 The parts: `place.py` says whether a path can be a store, `registry.py` opens each file once per process, `lock.py` is the
-write lock, `mapsize.py` lets the map grow, `lmdb_scan.py`, `lmdb_read.py` and `lmdb_write.py` do the work. The bytes of the file
+write lock, `soft.py` keeps groups of soft writes, `mapsize.py` lets the map grow, `lmdb_scan.py`, `lmdb_read.py` and `lmdb_write.py` do the work. The bytes of the file
 are described in `registry.py`.
 
 An `LmdbEngine` is one holder of a store, may be used by any thread, and needs no lock of its own.
@@ -12,15 +12,19 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from threading import get_ident
+from typing import TypeVar
 from weakref import ref
 
 from docstore.errors import ClosedError, ForkedError, ReadOnlyError, TransactionError
-from docstore.limits import BUSY_TIMEOUT_SECONDS
+from docstore.limits import BUSY_TIMEOUT_SECONDS, SOFT_ROOM_BYTES
+from docstore.storage.engine import GrowNeeded
 from docstore.storage.lmdb_read import LmdbRead
 from docstore.storage.lmdb_write import LmdbWrite
 from docstore.storage.registry import SharedStore, acquire_store
 
 __all__ = ["LmdbEngine", "open_lmdb"]
+
+Result = TypeVar("Result")
 
 
 class LmdbEngine:
@@ -50,14 +54,38 @@ class LmdbEngine:
 
     def begin_read(self) -> LmdbRead:
         """See `Engine.begin_read`."""
-        if self._closed or self._store.forked:
+        store = self._store
+        if self._closed or store.forked:
             raise self._unusable()
-        return LmdbRead(self._store)
+        if store.soft.group is not None:
+            store.soft.settle()
+        return LmdbRead(store)
 
     def begin_write(self, timeout_seconds: float | None = None) -> LmdbWrite:
         """See `Engine.begin_write`."""
         if self._closed or self._store.forked:
             raise self._unusable()
+        if self._store.soft.group is not None:
+            self._store.soft.hurry()
+        return self._begin_write(timeout_seconds)
+
+    def run_soft(self, closure: Callable[[LmdbWrite], Result], timeout_seconds: float | None = None) -> Result:
+        """See `Engine.run_soft`."""
+        if self._closed or self._store.forked:
+            raise self._unusable()
+        if self.is_writing_here:
+            raise TransactionError("This thread has a write transaction open; write in that one.")
+        seconds = self._busy_timeout if timeout_seconds is None else timeout_seconds
+        return self._store.soft.run(self, closure, seconds)
+
+    def begin_soft(self, timeout_seconds: float) -> LmdbWrite:
+        """See `soft.Beginner`."""
+        known = self._store.environment.info()
+        if known["map_size"] - known["last_pgno"] * self._store.page_bytes < SOFT_ROOM_BYTES:
+            raise GrowNeeded("The memory map has too little room for a group of soft writes.")
+        return self._begin_write(timeout_seconds)
+
+    def _begin_write(self, timeout_seconds: float | None) -> LmdbWrite:
         store, lock = self._store, self._store.lock
         if self._read_only or lock is None:
             why = "was opened for reading only" if self._read_only else "is a file that this user may not write"
@@ -95,6 +123,7 @@ class LmdbEngine:
         """See `Engine.sync`."""
         if self._closed or self._store.forked:
             raise self._unusable()
+        self._store.soft.settle()
         if self._store.lock is not None:
             self._store.environment.sync(True)
 
@@ -107,10 +136,16 @@ class LmdbEngine:
         if not self._closed:
             self._closed = True
             if not self._store.forked:
-                self._store.release()
+                try:
+                    self._store.soft.settle()
+                finally:
+                    self._store.release()
 
     def __del__(self) -> None:
-        self.close()
+        if not self._closed:
+            self._closed = True
+            if not self._store.forked:
+                self._store.release()  # the collector may have stopped anybody: nothing here may wait
 
     def _unusable(self) -> ClosedError | ForkedError:
         if self._store.forked:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from threading import get_ident
+from typing import TypeVar
 from weakref import WeakSet, ref
 
 from docstore.errors import BusyError, ClosedError, ForkedError, TransactionError
@@ -20,6 +21,8 @@ from docstore.storage.memory_state import MemoryState
 from docstore.storage.memory_transaction import MemoryRead, MemoryWrite
 
 __all__ = ["MemoryEngine", "open_memory"]
+
+Result = TypeVar("Result")
 
 
 class MemoryEngine:
@@ -71,6 +74,11 @@ class MemoryEngine:
                 transaction.abort()
             self.state.lock.release(me)
             raise
+
+    def run_soft(self, closure: Callable[[MemoryWrite], Result], timeout_seconds: float | None = None) -> Result:
+        """See `Engine.run_soft`; a commit costs nothing here."""
+        with self.begin_write(timeout_seconds) as transaction:
+            return closure(transaction)
 
     def abandon_write(self) -> None:
         """See `Engine.abandon_write`."""

@@ -16,9 +16,7 @@ follower that is interrupted takes its closure back, or, where that is already r
 An interrupt may come after any call: so a job is always in the queue, in a group or done, whatever is cut short, and what
 tidies up can be repeated.
 
-**Durability.** Every commit is durable when `run` returns. Soft writes (joined to an open group that commits within 10 ms)
-would be a second kind of job that is answered before the commit and not after, and a leader that does not end the group
-when its own job is done; nothing else here would change.
+**Durability.** Every commit is durable when `run` returns; soft writes go another way (`soft.py`).
 """
 
 from __future__ import annotations

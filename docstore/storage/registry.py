@@ -34,6 +34,7 @@ from docstore.limits import MAP_BYTES, MAX_READERS, MIN_MAP_BYTES, READER_CHECK_
 from docstore.storage.lock import WriteLock
 from docstore.storage.mapsize import MapGate
 from docstore.storage.place import check_place
+from docstore.storage.soft import SoftWrites
 
 _NAMES: Final = (b"catalog", b"maps", b"multimaps")
 
@@ -58,6 +59,7 @@ class SharedStore:
         self._sync = sync
         self._readers_checked = time.monotonic()
         self.gate = MapGate(path, busy_timeout)
+        self.soft = SoftWrites(path)
         self.lock: WriteLock | None = None
         if writable:
             self._open_writable(busy_timeout)
@@ -109,6 +111,7 @@ class SharedStore:
             environment.close()
             raise
         self.environment = self.gate.environment = environment
+        self.page_bytes: int = environment.stat()["psize"]
         self.lock = lock
 
     def release(self) -> None:
@@ -122,6 +125,7 @@ class SharedStore:
         with _mutex:
             if self.holders == 0 and not self.gate.has_guests() and _stores.get(self.key) is self:
                 del _stores[self.key]
+                self.soft.stop(wait=False)
                 self.environment.close()
                 if self.lock is not None:
                     self.lock.close()
