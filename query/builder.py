@@ -9,19 +9,19 @@ from __future__ import annotations
 
 import inspect
 import threading
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping
 from datetime import tzinfo
 from difflib import get_close_matches
 from typing import Any, Final, NoReturn, Protocol, TypeAlias
 
-from query.annotations import accepted, takes_function, takes_source
 from query.convert import Chain, build, to_argument
 from query.errors import ReqlDriverCompileError, ReqlDriverError
 from query.operators import ARITHMETIC, COMPARISONS, LOGIC
 from query.printer import print_query, print_short
+from query.quick import quick_term, takes_one_text
 from query.registry import TERMS, Declaration, Parameter
 from query.term import IMPLICIT_VAR, Argument, Term
-from query.values import MAX_NESTING, MAXVAL, MINVAL, VALUE_TYPES, describe, fixed_zone, zone_minutes
+from query.values import MAX_NESTING, MAXVAL, MINVAL, describe, fixed_zone, zone_minutes
 from query.wire import encode
 
 Build: TypeAlias = Callable[..., "Query"]
@@ -124,6 +124,8 @@ class Query(Chain):
                 -1 if index.stop is None else index.stop,
                 **options,
             )
+        if type(index) is str and index.isascii():
+            return Query(Term(TERMS["bracket"].kind, (self.term, index)))
         return call("bracket", self, index)
 
 
@@ -200,10 +202,6 @@ def install() -> None:
     setattr(Query, "__invert__", lambda self: call("not", self))  # noqa: B010 - type checkers read the stub
 
 
-QUICK_ARGUMENTS: Final = 8
-"""Arguments that a call may have to be built without going through all checks: that saves half of its time."""
-
-
 NAMED_QUERIES: Final = 1_000
 """Queries of names alone, such as `r.table("posts")`, that are kept: they are built far more often than any other."""
 
@@ -211,73 +209,34 @@ _TEXT: Final = {str}
 
 
 def _method(declaration: Declaration) -> Build:
-    kind, least, most = declaration.kind, declaration.least, _quick_most(declaration)
-    allowed = _unchecked_types(declaration, 1)
-    takes_text = allowed is not None and least <= 2 <= most and (not allowed[0] or str in allowed[0])
+    kind, quick, takes_text = declaration.kind, quick_term(declaration, 1, Query), takes_one_text(declaration)
 
     def method(self: Query, *args: Any, **options: Any) -> Query:
-        if takes_text and len(args) == 1 and not options and type(args[0]) is str and args[0].isascii():
+        if takes_text and len(args) == 1 and type(args[0]) is str and not options and args[0].isascii():
             return Query(Term(kind, (self.term, args[0])))
-        if allowed is not None and not options and least <= len(args) + 1 <= most:
-            for arg, types in zip(args, allowed, strict=False):
-                if types and type(arg) not in types:
-                    break
-            else:
-                return Query(Term(kind, (self.term, *[to_argument(arg, Query) for arg in args])))
-        return Query(build(declaration, (self, *args), options, Query))
+        term = quick((self.term,), args, options)
+        return Query(build(declaration, (self, *args), options, Query) if term is None else term)
 
     return _described(method, declaration, 1)
 
 
 def _r_method(declaration: Declaration) -> Build:
-    kind, least, most = declaration.kind, declaration.least, _quick_most(declaration)
-    allowed = _unchecked_types(declaration, 0)
-    named: dict[tuple[Any, ...], Query] = {}
+    quick = quick_term(declaration, 0, Query)
+    named: dict[tuple[Any, ...], Query] | None = {} if declaration.kind.structural else None
 
     def method(self: R, *args: Any, **options: Any) -> Query:
-        if kind.structural and not options:
-            query = named.get(args) if set(map(type, args)) == _TEXT else None
-            if query is not None:
-                return query
-        query = build_query(args, options)
-        if kind.structural and not options and set(map(type, args)) == _TEXT:
+        is_name = named is not None and not options and set(map(type, args)) == _TEXT
+        if is_name and (query := named.get(args)) is not None:
+            return query
+        term = quick((), args, options)
+        query = Query(build(declaration, args, options, Query) if term is None else term)
+        if is_name:
             if len(named) >= NAMED_QUERIES:
                 named.clear()
             named[args] = query
         return query
 
-    def build_query(args: tuple[Any, ...], options: dict[str, Any]) -> Query:
-        if allowed is not None and not options and least <= len(args) <= most:
-            for arg, types in zip(args, allowed, strict=False):
-                if types and type(arg) not in types:
-                    break
-            else:
-                return Query(Term(kind, tuple([to_argument(arg, Query) for arg in args])))
-        return Query(build(declaration, args, options, Query))
-
     return _described(method, declaration, 0)
-
-
-def _quick_most(declaration: Declaration) -> int:
-    return QUICK_ARGUMENTS if declaration.most is None else declaration.most
-
-
-def _unchecked_types(declaration: Declaration, first: int) -> list[Set[type]] | None:
-    """For the first arguments of a call, the types that need no check, empty for all; None where more has to be done.
-
-    It is what `convert.check` would let through, so that the common calls need not go there.
-    """
-    rest = declaration.rest
-    named = [one for one in (*declaration.arguments, rest) if one is not None]
-    if declaration.kind.expands or any(takes_function(one.annotation) or takes_source(one.annotation) for one in named):
-        return None
-    checks_rest = rest is not None and (declaration.kind.structural or declaration.on == "r")
-    found = []
-    for place in range(first, first + QUICK_ARGUMENTS):
-        parameter = declaration.parameter(place) if place < len(declaration.arguments) or checks_rest else None
-        wanted = None if parameter is None else accepted(parameter.annotation)
-        found.append(frozenset() if wanted is None or wanted.types == VALUE_TYPES else {*wanted.types, Query} - {float})
-    return found
 
 
 def _described(method: Build, declaration: Declaration, first: int) -> Build:

@@ -16,6 +16,7 @@ import inspect
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from types import FunctionType
 from typing import Any, Final
 
 from query.annotations import accepted, argument_error, takes_function, takes_source
@@ -65,9 +66,8 @@ def argument_for(parameter: Parameter | None, data: Any, chain: type[Chain]) -> 
         argument = to_argument(data, chain)
     else:
         return Source(data)
-    of_row = type(argument) is Term and argument.uses_row and argument.kind is not FUNC
-    if of_row and parameter is not None and takes_function(parameter.annotation):
-        return Term(FUNC, ([_nesting.depth + 1], argument))
+    if parameter is not None and takes_function(parameter.annotation):
+        return function_of_row(argument)
     return argument
 
 
@@ -107,16 +107,10 @@ def _mixed(data: Any, depth: int, chain: type[Chain]) -> Argument:
 
 def function_term(function: Callable[..., Any], chain: type[Chain]) -> Term:
     """A Python function as a Term: it is called once, with a query for each parameter."""
-    try:
-        parameters = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):
-        raise ReqlDriverCompileError(f"Expected a lambda or a function but found {describe(function)}.") from None
-    wanted = [
-        p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) and p.default is p.empty
-    ]
+    wanted = parameter_count(function)
     first = _nesting.depth + 1
-    numbers = list(range(first, first + len(wanted)))
-    _nesting.depth += len(wanted)
+    numbers = list(range(first, first + wanted))
+    _nesting.depth += wanted
     try:
         body = function(*[chain(Term(VAR, (number,))) for number in numbers])
         if body is None:
@@ -130,7 +124,25 @@ def function_term(function: Callable[..., Any], chain: type[Chain]) -> Term:
             "Nesting depth limit exceeded: functions are nested too deeply, or one calls itself without end."
         ) from None
     finally:
-        _nesting.depth -= len(wanted)
+        _nesting.depth -= wanted
+
+
+def parameter_count(function: Callable[..., Any]) -> int:
+    """How many parameters a function must be given."""
+    if type(function) is FunctionType and not function.__defaults__:
+        return function.__code__.co_argcount
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        raise ReqlDriverCompileError(f"Expected a lambda or a function but found {describe(function)}.") from None
+    return sum([p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) and p.default is p.empty for p in parameters])
+
+
+def function_of_row(argument: Argument) -> Argument:
+    """An expression of `r.row` as a function, where one may stand; anything else as it is."""
+    if type(argument) is Term and argument.uses_row and argument.kind is not FUNC:
+        return Term(FUNC, ([_nesting.depth + 1], argument))
+    return argument
 
 
 def _is_read_late(data: Any) -> bool:

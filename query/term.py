@@ -73,6 +73,7 @@ class Source:
 Argument: TypeAlias = Any
 """A Term or a value; `type(argument) is Term` tells."""
 
+_INTS: Final = frozenset({int})
 _NO_OPTIONS: Final[Mapping[str, Argument]] = {}
 
 
@@ -226,8 +227,10 @@ def _kind_of(number: int) -> Kind:
 
 def _frozen(value: Value) -> Any:
     kind = type(value)
-    if kind is str:
+    if kind is str or kind is int:
         return (value,)
+    if kind is list and _INTS.issuperset(map(type, value)):  # the variables of a function
+        return (list, *value)
     if kind is Source:
         return id(value)
     return (kind, repr(value) if kind is float else sort_key(value))

@@ -1,8 +1,8 @@
 """The default engine: one LMDB file, for any number of threads and processes of one machine.
 
 The parts: `place.py` says whether a path can be a store, `registry.py` opens each file once per process, `lock.py` is the
-write lock, `soft.py` keeps groups of soft writes, `mapsize.py` lets the map grow, `lmdb_scan.py`, `lmdb_read.py` and `lmdb_write.py` do the work. The bytes of the file
-are described in `registry.py`.
+write lock, `soft.py` keeps groups of soft writes, `mapsize.py` lets the map grow, `lmdb_scan.py`, `lmdb_read.py` and
+`lmdb_write.py` do the work. The bytes of the file are described in `registry.py`.
 
 An `LmdbEngine` is one holder of a store, may be used by any thread, and needs no lock of its own.
 """
@@ -17,7 +17,7 @@ from weakref import ref
 
 from docstore.errors import ClosedError, ForkedError, ReadOnlyError, TransactionError
 from docstore.limits import BUSY_TIMEOUT_SECONDS, SOFT_ROOM_BYTES
-from docstore.storage.engine import GrowNeeded
+from docstore.storage.engine import GrowNeeded, WriteTransaction
 from docstore.storage.lmdb_read import LmdbRead
 from docstore.storage.lmdb_write import LmdbWrite
 from docstore.storage.registry import SharedStore, acquire_store
@@ -69,7 +69,7 @@ class LmdbEngine:
             self._store.soft.hurry()
         return self._begin_write(timeout_seconds)
 
-    def run_soft(self, closure: Callable[[LmdbWrite], Result], timeout_seconds: float | None = None) -> Result:
+    def run_soft(self, closure: Callable[[WriteTransaction], Result], timeout_seconds: float | None = None) -> Result:
         """See `Engine.run_soft`."""
         if self._closed or self._store.forked:
             raise self._unusable()

@@ -17,6 +17,7 @@ from weakref import WeakSet, ref
 
 from docstore.errors import BusyError, ClosedError, ForkedError, TransactionError
 from docstore.limits import BUSY_TIMEOUT_SECONDS
+from docstore.storage.engine import WriteTransaction
 from docstore.storage.memory_state import MemoryState
 from docstore.storage.memory_transaction import MemoryRead, MemoryWrite
 
@@ -75,7 +76,7 @@ class MemoryEngine:
             self.state.lock.release(me)
             raise
 
-    def run_soft(self, closure: Callable[[MemoryWrite], Result], timeout_seconds: float | None = None) -> Result:
+    def run_soft(self, closure: Callable[[WriteTransaction], Result], timeout_seconds: float | None = None) -> Result:
         """See `Engine.run_soft`; a commit costs nothing here."""
         with self.begin_write(timeout_seconds) as transaction:
             return closure(transaction)

@@ -68,9 +68,7 @@ class SoftWrites:
         self._keeper: Thread | None = None
         self._process = os.getpid()
 
-    def run(
-        self, beginner: Beginner, closure: Callable[[WriteTransaction], Result], timeout_seconds: float
-    ) -> Result:
+    def run(self, beginner: Beginner, closure: Callable[[WriteTransaction], Result], timeout_seconds: float) -> Result:
         """Run a closure, which computes first and writes then, in the open group."""
         me = get_ident()
         try:

@@ -163,7 +163,9 @@ def test_a_kill_loses_the_last_moments_only_and_whole_writes(path: str) -> None:
             print(number, time.time(), flush=True)
     """
     for after in (50, 333, 1000):
-        writer = subprocess.Popen([sys.executable, "-c", textwrap.dedent(script), path], stdout=subprocess.PIPE, text=True)
+        writer = subprocess.Popen(
+            [sys.executable, "-c", textwrap.dedent(script), path], stdout=subprocess.PIPE, text=True
+        )
         assert writer.stdout is not None
         answered = [writer.stdout.readline() for _ in range(after)]
         writer.send_signal(signal.SIGKILL)
