@@ -16,14 +16,14 @@ RethinkDB's.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, cast
 
 from docstore.build import progress, start_index
 from docstore.catalog import DEFAULT_DATABASE, DatabaseDefinition, IndexDefinition, TableDefinition
 from docstore.documents import decode_document, encode_document
 from docstore.errors import CorruptStoreError, TransactionError
 from docstore.indexes import INDEX_KINDS
-from docstore.transaction import Transaction
+from docstore.transaction import Transaction, WritingTransaction
 from query.errors import ReqlError, ReqlOpFailedError, ReqlQueryLogicError
 from query.printer import print_query
 from query.registry import TERMS
@@ -187,7 +187,7 @@ def index_create(
     if features.get("kind", "ordered") not in INDEX_KINDS:
         raise ReqlQueryLogicError(f"This version of docstore has no indexes of the kind `{features['kind']}`.")
     transaction.catalog = transaction.catalog.create_index(table, name, text, **features)
-    start_index(transaction, table, name)
+    start_index(cast(WritingTransaction, transaction), table, name)
     return {"created": 1}
 
 

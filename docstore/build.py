@@ -31,7 +31,7 @@ from docstore.indexes.base import StoredIndex, decoder
 from docstore.keys import prefix_successor
 from docstore.layout import pack_watermark, unpack_watermark, watermark_key
 from docstore.storage.engine import CATALOG_SPACE
-from docstore.transaction import Transaction
+from docstore.transaction import Transaction, WritingTransaction
 from query.collection import paused_collection
 from query.runtime import Document
 
@@ -70,7 +70,7 @@ def jobs(catalog: Catalog) -> list[Job]:
     return sorted(builds) + [Job(space, None) for space in sorted(catalog.dead)]
 
 
-def step(transaction: Transaction, job: Job, hurry: Hurry) -> None:
+def step(transaction: WritingTransaction, job: Job, hurry: Hurry) -> None:
     """Do a part of a job inside a write transaction that has just begun, and is then to be committed."""
     if job.table_id is None:
         if job.space in transaction.catalog.dead:
@@ -83,7 +83,7 @@ def step(transaction: Transaction, job: Job, hurry: Hurry) -> None:
             _build(transaction, table, make_index(table, index), Clock(hurry))
 
 
-def start_index(transaction: Transaction, table: TableDefinition, name: str) -> None:
+def start_index(transaction: WritingTransaction, table: TableDefinition, name: str) -> None:
     """Begin to build an index that the transaction has just created: a small table's is ready at once."""
     current = transaction.catalog.table(table.database, table.name)
     documents, _ = transaction.counts(current)
@@ -91,7 +91,7 @@ def start_index(transaction: Transaction, table: TableDefinition, name: str) -> 
         _build(transaction, current, make_index(current, current.index(name)), Clock(lambda: False))
 
 
-def fail(transaction: Transaction, job: Job, error: str) -> None:
+def fail(transaction: WritingTransaction, job: Job, error: str) -> None:
     """Note that an index cannot be built; its entries stay until it is dropped."""
     table = transaction.catalog.table_with_id(job.table_id or "")
     index = None if table is None else table.index_in(job.space)
@@ -124,7 +124,7 @@ class Clock:
         return late and self._hurry()
 
 
-def _build(transaction: Transaction, table: TableDefinition, index: StoredIndex, clock: Clock) -> None:
+def _build(transaction: WritingTransaction, table: TableDefinition, index: StoredIndex, clock: Clock) -> None:
     writer, definition = transaction.writer, index.definition
     passed, watermark = unpack_watermark(writer.get(CATALOG_SPACE, watermark_key(definition.space)))
     rows = writer.scan(table.space, prefix_successor(watermark) or b"")
@@ -151,7 +151,7 @@ def _build(transaction: Transaction, table: TableDefinition, index: StoredIndex,
     faults.reach("after_watermark")
 
 
-def _sweep(transaction: Transaction, space: int, clock: Clock) -> None:
+def _sweep(transaction: WritingTransaction, space: int, clock: Clock) -> None:
     writer, is_map = transaction.writer, transaction.catalog.dead[space] == "map"
     removed = 0
     while not removed or not clock.is_over(removed):

@@ -32,7 +32,7 @@ from docstore.errors import ClosedError, ReadOnlyError, TransactionClosedError, 
 from docstore.options import checked_options, checked_path, checked_seconds
 from docstore.results import converted, presented
 from docstore.store import OpenStore, open_store
-from docstore.transaction import Transaction
+from docstore.transaction import Schema, Transaction
 from query.builder import set_repl
 from query.errors import ReqlError, ReqlNonExistenceError, ReqlResourceLimitError
 from query.explain import Explanation, explain
@@ -118,15 +118,14 @@ class _CachedPlan:
     consumes: bool
     durability: str | None
     plan: Plan | None = None
-    catalog_version: int = -1
+    schema: Schema | None = None
 
     def plan_for(self, argument: Term, run: Run) -> Plan:
         """The plan for the catalog that a run sees."""
-        version = run.transaction.catalog.version
-        plan = self.plan
-        if plan is None or self.catalog_version != version:
+        schema, plan = run.transaction.schema, self.plan
+        if plan is None or self.schema is not schema:
             plan = make_plan(argument, run)
-            self.plan, self.catalog_version = plan, version
+            self.plan, self.schema = plan, schema
         return plan
 
 
@@ -269,7 +268,7 @@ class Connection:
             return self._run_specially(argument, options)
         if type(argument) is not Term:
             if type(argument) is list:
-                _new_run(self._store, None, merged).check_size(len(argument))
+                Run(self._store, None, merged).check_size(len(argument))
             return presented(argument, merged)
         cached = None if options else self._plans.get(argument.shape)
         if cached is None:
@@ -298,9 +297,9 @@ class Connection:
         if type(error) is not ReqlNonExistenceError or error.source is not None:
             return error
         if scope is not None:
-            return retold(error, argument, _new_run(self._store, scope.transaction, options))
+            return retold(error, argument, Run(self._store, scope.transaction, options))
         with self._store.begin_read() as transaction:
-            return retold(error, argument, _new_run(self._store, transaction, options))
+            return retold(error, argument, Run(self._store, transaction, options))
 
     def _run_specially(self, argument: Argument, options: dict[str, Any]) -> Any:
         """Run a query with `profile` or `noreply`: its value beside the time that it took, or nothing."""
@@ -322,7 +321,7 @@ class Connection:
         scope = self._scope()
 
         def execute(transaction: Transaction) -> Explanation:
-            return explain(argument, _new_run(self._store, transaction, merged), execute=run)
+            return explain(argument, Run(self._store, transaction, merged), execute=run)
 
         try:
             if run and type(argument) is Term and _conduct(argument)[0]:
@@ -350,17 +349,20 @@ class Connection:
 
     def _read(self, argument: Term, cached: _CachedPlan, options: Mapping[str, Any], scope: _Scope | None) -> Any:
         if scope is not None:
-            run = _new_run(self._store, scope.transaction, options)
+            run = Run(self._store, scope.transaction, options)
             found = cached.plan_for(argument, run).execute(run, argument.constants)
             return self._result(found, run, argument, _joined_session(scope), scope)
-        run = _new_run(self._store, self._store.begin_read(), options)
+        store = self._store
+        transaction = store.begin_read()
         try:
-            found = cached.plan_for(argument, run).execute(run, argument.constants)
+            run = Run(store, transaction, options)
+            plan = cached.plan if cached.schema is transaction.schema else None
+            found = (plan or cached.plan_for(argument, run)).execute(run, argument.constants)
             if (found is None or type(found) is dict) and options is self._defaults:
                 return found
             return self._result(found, run, argument, _own_session(self, run), None)
         finally:
-            run.transaction.abort()
+            transaction.engine.abort()
 
     def _result(self, found: Any, run: Run, argument: Term, session: Session, scope: _Scope | None) -> Any:
         if type(found) is not Stream:
@@ -380,7 +382,7 @@ class Connection:
         self._check_writable()
 
         def execute(transaction: Transaction) -> Any:
-            run = _new_run(self._store, transaction, options)
+            run = Run(self._store, transaction, options)
             found = cached.plan_for(argument, run).execute(run, argument.constants)
             return presented(collect(run, found) if type(found) is Stream else found, options)
 
@@ -430,14 +432,6 @@ def _joined_session(scope: _Scope) -> Session:
         yield
 
     return session
-
-
-def _new_run(store: OpenStore, transaction: Transaction | None, options: Mapping[str, Any]) -> Run:
-    run = Run(store, transaction)
-    run.options = options
-    if "array_limit" in options:
-        run.array_limit = options["array_limit"]
-    return run
 
 
 _FEW_DOCUMENTS: Final = 1_000

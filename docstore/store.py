@@ -30,7 +30,7 @@ from docstore.storage.lmdb import open_lmdb
 from docstore.storage.memory import open_memory
 from docstore.storage.queue import WriteQueue
 from docstore.table import StoredTable, TableCommand
-from docstore.transaction import Schema, Transaction
+from docstore.transaction import Schema, Transaction, WritingTransaction
 from docstore.worker import Worker
 from query.errors import ReqlOpFailedError
 from query.runtime import Run
@@ -76,17 +76,20 @@ class OpenStore:
 
     def begin_read(self) -> Transaction:
         """A snapshot of the last commit."""
-        engine = self._begin_read()
-        number, schema = self._seen
-        return Transaction(engine, schema if engine.id == number else self._look_or_abort(engine))
+        engine, seen = self._begin_read(), self._seen
+        return Transaction(engine, seen[1] if engine.id == seen[0] else self._look_or_abort(engine))
 
-    def begin_write(self, timeout_seconds: float | None = None) -> Transaction:
+    def begin_write(self, timeout_seconds: float | None = None) -> WritingTransaction:
         """Wait for the write lock and begin to write; BusyError after the timeout (None: the engine's own)."""
         engine = self._engine.begin_write(timeout_seconds)
-        return Transaction(engine, self._look_or_abort(engine), self, writable=True)
+        return WritingTransaction(engine, self._look_or_abort(engine), self)
 
     def write_alone(
-        self, work: Callable[[Transaction], Result], timeout_seconds: float | None = None, *, repeatable: bool = True
+        self,
+        work: Callable[[WritingTransaction], Result],
+        timeout_seconds: float | None = None,
+        *,
+        repeatable: bool = True,
     ) -> Result:
         """Do some work in a write transaction of its own and commit.
 
@@ -114,12 +117,14 @@ class OpenStore:
             self._engine.abandon_write()
             raise
 
-    def write_grouped(self, work: Callable[[Transaction], Result], timeout_seconds: float | None = None) -> Result:
+    def write_grouped(
+        self, work: Callable[[WritingTransaction], Result], timeout_seconds: float | None = None
+    ) -> Result:
         """Do some work that computes all its changes before it writes; it may share a commit with other threads' works."""
-        made: list[Transaction] = []
+        made: list[WritingTransaction] = []
 
         def run(engine: WriteTransaction) -> Result:
-            transaction = Transaction(engine, self._look(engine, is_new=not engine.write_count), writable=True)
+            transaction = WritingTransaction(engine, self._look(engine, is_new=not engine.write_count))
             made[:] = [transaction]
             result = work(transaction)
             transaction.flush()
@@ -132,11 +137,11 @@ class OpenStore:
         self.committed(made[0])
         return result
 
-    def write_soft(self, work: Callable[[Transaction], Result], timeout_seconds: float | None = None) -> Result:
+    def write_soft(self, work: Callable[[WritingTransaction], Result], timeout_seconds: float | None = None) -> Result:
         """As `write_grouped`, but it returns before the commit, which comes within moments (`storage/soft.py`)."""
 
         def run(engine: WriteTransaction) -> Result:
-            transaction = Transaction(engine, self._look(engine, is_new=not engine.write_count), writable=True)
+            transaction = WritingTransaction(engine, self._look(engine, is_new=not engine.write_count))
             result = work(transaction)
             transaction.flush()
             return result
@@ -150,7 +155,7 @@ class OpenStore:
         """Whether another thread of this process waits for the write lock."""
         return self._engine.has_waiters
 
-    def committed(self, transaction: Transaction) -> None:
+    def committed(self, transaction: WritingTransaction) -> None:
         """Begin in the background what a commit has made to do."""
         if transaction.catalog_changed:
             known = {job.space for job in jobs(self._seen[1].catalog)}
@@ -162,7 +167,13 @@ class OpenStore:
     def table(self, run: Run, database: str | None, name: str) -> StoredTable:
         """See `query.runtime.Store`."""
         schema: Schema = run.transaction.schema
-        return cast(StoredTable, schema.table(database or _default_database(run), name))
+        if database is None:
+            database = run.options.get("db", DEFAULT_DATABASE)
+        try:
+            found = schema.tables[database][name]
+        except KeyError:
+            found = schema.table(database, name)
+        return cast(StoredTable, found)
 
     def find_table(self, run: Run, database: str | None, name: str) -> StoredTable | None:
         """See `query.runtime.Store`."""
@@ -259,10 +270,6 @@ def open_store(
     except BaseException:
         engine.close()
         raise
-
-
-def _default_database(run: Run) -> str:
-    return cast(str, run.options.get("db", DEFAULT_DATABASE))
 
 
 def _check_format(engine: ReadTransaction) -> bool:

@@ -25,7 +25,7 @@ from docstore.indexes.primary import EVERYTHING, PrimaryIndex, scan
 from docstore.keys import primary_key
 from docstore.layout import unpack_watermark, watermark_key
 from docstore.storage.engine import CATALOG_SPACE, WriteTransaction
-from docstore.transaction import Transaction
+from docstore.transaction import Transaction, WritingTransaction
 from query.collection import paused_collection
 from query.errors import ReqlError, ReqlOpFailedError, ReqlQueryLogicError
 from query.runtime import Change, Document, Fields, Index, Keep, Run
@@ -135,7 +135,7 @@ class StoredTable:
         with paused_collection():
             return self._write(run.transaction, changes)
 
-    def _write(self, transaction: Transaction, changes: Sequence[Change]) -> list[str | None]:
+    def _write(self, transaction: WritingTransaction, changes: Sequence[Change]) -> list[str | None]:
         writer = transaction.writer
         errors: list[str | None] = [None] * len(changes)
         updates, rows = self._encoded(changes, errors)

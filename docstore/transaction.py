@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Protocol, Self, cast
+from typing import Any, ClassVar, Protocol, Self, cast
 
 from docstore import faults
 from docstore.catalog import Catalog, TableDefinition
@@ -36,10 +36,11 @@ class Schema:
 
     def __init__(self, catalog: Catalog, make_table: Callable[[TableDefinition], Table]) -> None:
         self.catalog = catalog
-        self.tables: dict[str, dict[str, Table]] = {}
+        self.tables: dict[str, dict[str, Any]] = {}
+        """Those made so far, by the database's name and their own."""
         self._make_table = make_table
 
-    def table(self, database: str, name: str) -> Table:
+    def table(self, database: str, name: str) -> Any:
         """A table by name; ReqlOpFailedError where there is none."""
         try:
             return self.tables[database][name]
@@ -56,43 +57,22 @@ class Schema:
 class Observer(Protocol):
     """Who wants to know of commits: the store, which wakes its background worker."""
 
-    def committed(self, transaction: Transaction) -> None:
+    def committed(self, transaction: WritingTransaction) -> None:
         """Called after a commit. Calling it twice does no harm."""
 
 
 class Transaction:
-    """One snapshot, or the one writer, for the upper layers. A context manager, as those of the engine are."""
+    """One snapshot for the upper layers; `WritingTransaction` is the one writer. A context manager, as those of the engine are."""
 
-    __slots__ = (
-        "_base",
-        "_deltas",
-        "_engine_outside",
-        "_observer",
-        "_outer",
-        "_own",
-        "catalog_changed",
-        "engine",
-        "is_held",
-        "schema",
-        "writable",
-    )
+    __slots__ = ("engine", "is_held", "schema")
 
-    def __init__(
-        self, engine: ReadTransaction, schema: Schema, observer: Observer | None = None, *, writable: bool = False
-    ) -> None:
+    writable: ClassVar[bool] = False
+
+    def __init__(self, engine: ReadTransaction, schema: Schema) -> None:
         self.engine = engine
-        self._own = engine
         self.schema = schema
-        self.writable = writable
         self.is_held = False
         """Whether a block of the user's holds it, beyond a query."""
-        self.catalog_changed = False
-        """Whether it committed a changed catalog."""
-        self._base = schema
-        self._observer = observer
-        self._outer: Transaction | None = None
-        self._engine_outside: ReadTransaction | None = None
-        self._deltas: dict[int, tuple[int, dict[int, int]]] = {}
 
     @property
     def closed(self) -> bool:
@@ -102,15 +82,7 @@ class Transaction:
     @property
     def writer(self) -> WriteTransaction:
         """The engine's transaction, for writing; ReadOnlyError in a snapshot."""
-        if not self.writable:
-            raise ReadOnlyError("Cannot write in a snapshot, which is for reading only.")
-        return cast(WriteTransaction, self.engine)
-
-    @property
-    def _own_writer(self) -> WriteTransaction:
-        return cast(WriteTransaction, self._own)
-
-    # The catalog
+        raise ReadOnlyError("Cannot write in a snapshot, which is for reading only.")
 
     @property
     def catalog(self) -> Catalog:
@@ -119,22 +91,71 @@ class Transaction:
 
     @catalog.setter
     def catalog(self, catalog: Catalog) -> None:
-        if not self.writable:
-            raise ReadOnlyError("Cannot change databases, tables or indexes in a snapshot, which is for reading only.")
+        self.change_catalog(catalog)
+
+    def change_catalog(self, catalog: Catalog) -> None:
+        """What assigning to `catalog` does."""
+        raise ReadOnlyError("Cannot change databases, tables or indexes in a snapshot, which is for reading only.")
+
+    def savepoint(self) -> WritingTransaction:
+        """See `WritingTransaction.savepoint`."""
+        raise ReadOnlyError("Cannot write in a snapshot, which is for reading only.")
+
+    def counts(self, table: TableDefinition) -> tuple[int, dict[int, int]]:
+        """How many documents a table has, and how many entries each index, by the index's space."""
+        documents, entries = unpack_counts(self.engine.get(CATALOG_SPACE, counts_key(table.space)))
+        return documents, {index.space: entries.get(index.space, 0) for index in table.indexes.values()}
+
+    def abort(self) -> None:
+        """End it. Ending an ended transaction does nothing."""
+        self.engine.abort()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.abort()
+
+
+class WritingTransaction(Transaction):
+    """The one writer, or a savepoint in it."""
+
+    __slots__ = ("_base", "_deltas", "_engine_outside", "_observer", "_outer", "_own", "catalog_changed")
+
+    writable: ClassVar[bool] = True
+
+    def __init__(self, engine: WriteTransaction, schema: Schema, observer: Observer | None = None) -> None:
+        super().__init__(engine, schema)
+        self._own = engine
+        self.catalog_changed = False
+        """Whether it committed a changed catalog."""
+        self._base = schema
+        self._observer = observer
+        self._outer: WritingTransaction | None = None
+        self._engine_outside: ReadTransaction | None = None
+        self._deltas: dict[int, tuple[int, dict[int, int]]] = {}
+
+    @property
+    def writer(self) -> WriteTransaction:
+        """See Transaction."""
+        return cast(WriteTransaction, self.engine)
+
+    def change_catalog(self, catalog: Catalog) -> None:
+        """See Transaction."""
         if catalog is not self.schema.catalog:
             self.schema = self.schema.changed(catalog)
 
     # Counts
 
     def counts(self, table: TableDefinition) -> tuple[int, dict[int, int]]:
-        """How many documents a table has, and how many entries each index, by the index's space."""
-        documents, entries = unpack_counts(self.engine.get(CATALOG_SPACE, counts_key(table.space)))
-        if table.space in self._deltas:
-            more_documents, more_entries = self._deltas[table.space]
-            documents += more_documents
-            for space, more in more_entries.items():
-                entries[space] = entries.get(space, 0) + more
-        return documents, {index.space: entries.get(index.space, 0) for index in table.indexes.values()}
+        """See Transaction."""
+        documents, entries = super().counts(table)
+        more_documents, more_entries = self._deltas.get(table.space, (0, {}))
+        return documents + more_documents, {
+            space: known + more_entries.get(space, 0) for space, known in entries.items()
+        }
 
     def add_counts(self, table_space: int, documents: int, entries: Mapping[int, int]) -> None:
         """Note that a table has so many more (or, below 0, fewer) documents and index entries."""
@@ -161,7 +182,7 @@ class Transaction:
             return
         self.flush()
         faults.reach("before_commit")
-        self._own_writer.commit()
+        self._own.commit()
         faults.reach("after_commit")
         if self._observer is not None:
             self._observer.committed(self)
@@ -172,34 +193,31 @@ class Transaction:
         if self._outer is not None:
             self._leave(self._outer)
 
-    def __enter__(self) -> Self:
-        return self
-
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            if kind is None and self.writable and not self.closed:
+            if kind is None and not self.closed:
                 self.commit()
         finally:
             self.abort()
 
     # Savepoints
 
-    def savepoint(self) -> Transaction:
+    def savepoint(self) -> WritingTransaction:
         """A transaction inside this one, which can fail alone. One at a time; it must end before this one does."""
-        inner = Transaction(self.writer.savepoint(), self.schema, self._observer, writable=True)
+        inner = WritingTransaction(self.writer.savepoint(), self.schema, self._observer)
         inner._base, inner._deltas = self._base, dict(self._deltas)
         inner._outer, inner._engine_outside = self, self.engine
         self.engine = inner.engine
         return inner
 
-    def _commit_into(self, outer: Transaction) -> None:
-        self._own_writer.commit()
+    def _commit_into(self, outer: WritingTransaction) -> None:
+        self._own.commit()
         outer.schema, outer._deltas = self.schema, self._deltas
         self._leave(outer)
 
-    def _leave(self, outer: Transaction) -> None:
+    def _leave(self, outer: WritingTransaction) -> None:
         if outer.engine is self.engine:
             assert self._engine_outside is not None
             outer.engine = self._engine_outside

@@ -23,7 +23,7 @@ from docstore.catalog import IndexDefinition
 from docstore.errors import BusyError, ClosedError, ForkedError, StoreFullError
 from docstore.layout import watermark_key
 from docstore.storage.engine import CATALOG_SPACE
-from docstore.transaction import Transaction
+from docstore.transaction import Transaction, WritingTransaction
 from query.errors import ReqlError, ReqlOpFailedError
 
 PATIENCE_SECONDS: Final = 1.0
@@ -39,7 +39,7 @@ class Store(Protocol):
     def begin_read(self) -> Transaction:
         """A snapshot."""
 
-    def write_alone(self, work: Callable[[Transaction], None], timeout_seconds: float) -> None:
+    def write_alone(self, work: Callable[[WritingTransaction], None], timeout_seconds: float) -> None:
         """Do some work in a write transaction of its own, again where the store had to grow, and commit."""
 
     def others_wait(self) -> bool:
@@ -146,7 +146,7 @@ class Worker:
                 text = f"{type(error).__name__}: {error}"
                 self._write(lambda transaction: fail(transaction, job, text))
 
-    def _write(self, work: Callable[[Transaction], None]) -> None:
+    def _write(self, work: Callable[[WritingTransaction], None]) -> None:
         self._store.write_alone(work, LOCK_SECONDS)
 
     def wait(self, table_id: str, names: Collection[str] | None, check_interrupt: Callable[[], None]) -> None:

@@ -42,6 +42,8 @@ class _Repl(threading.local):
 
 
 _repl: Final = _Repl()
+_runners: Final[set[type]] = set()
+"""The types of what queries have been run on."""
 
 
 def set_repl(runner: Runner | None) -> None:
@@ -66,9 +68,14 @@ class Query(Chain):
         >>> r.expr([1, 2, 3]).map(lambda x: x * 2).run(db)
         [2, 4, 6]
         """
-        if not isinstance(self, Query):
-            raise ReqlDriverError(f"`run` is called on a query, as r.table('posts').run(db), not on {describe(self)}.")
-        return _runner(db, "run").run_query(self.term, options)
+        if type(db) not in _runners:
+            if not isinstance(self, Query):
+                raise ReqlDriverError(
+                    f"`run` is called on a query, as r.table('posts').run(db), not on {describe(self)}."
+                )
+            db = _runner(db, "run")
+            _runners.add(type(db))
+        return db.run_query(self.term, options)  # type: ignore[union-attr]
 
     def explain(self, db: Runner | None = None, /, *, run: bool = False, **options: Any) -> Any:
         """How the query is run: a plan that prints as a tree; with `run=True`, after a run, with rows and times."""

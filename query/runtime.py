@@ -178,16 +178,21 @@ class Store(Protocol):
         """Run a command on the store as a whole: db_create, table_create, table_list and the like."""
 
 
+NO_OPTIONS: Final[Mapping[str, Any]] = {}
+
+
 class Run:
     """One execution of a query: what it runs against, and what is the same throughout."""
 
     __slots__ = ("array_limit", "now", "options", "profile", "store", "transaction", "warnings")
 
-    def __init__(self, store: Store | None = None, transaction: Any = None) -> None:
+    def __init__(
+        self, store: Store | None = None, transaction: Any = None, options: Mapping[str, Any] = NO_OPTIONS
+    ) -> None:
         self.store = store
         self.transaction = transaction
-        self.array_limit = DEFAULT_ARRAY_LIMIT
-        self.options: Mapping[str, Value] = {}
+        self.options = options
+        self.array_limit: int = options["array_limit"] if "array_limit" in options else DEFAULT_ARRAY_LIMIT  # noqa: SIM401
         self.now: Time | None = None
         self.profile: dict[int, list[float]] | None = None
         self.warnings: list[str] = []

@@ -62,7 +62,7 @@ FORKED: Final = _Nothing(_forked)
 class LmdbRead:
     """See `ReadTransaction`."""
 
-    __slots__ = ("__weakref__", "_get", "_maps", "_store", "_txn", "closed", "thread")
+    __slots__ = ("__weakref__", "_get", "_maps", "_store", "_txn", "closed", "id", "thread")
 
     def __init__(self, store: SharedStore) -> None:
         self._store = store
@@ -77,6 +77,7 @@ class LmdbRead:
             self.closed = True
             txn = self._begin_again(error)
         self._txn: Any = txn
+        self.id: int = txn.id()
         self._get: Callable[..., bytes | None] = txn.get
         self._maps = store.maps
         self.closed = False
@@ -101,11 +102,6 @@ class LmdbRead:
             ) from full
         except lmdb.Error as again:
             raise self._failure(again) from again
-
-    @property
-    def id(self) -> int:
-        """See `ReadTransaction.id`."""
-        return int(self._txn.id())
 
     def get(self, space: int, key: bytes) -> bytes | None:
         """See `ReadTransaction.get`."""

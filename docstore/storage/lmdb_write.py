@@ -36,7 +36,7 @@ _lost: Final[list[Any]] = []
 class LmdbWrite(LmdbRead):
     """See `WriteTransaction`. The caller of a transaction without parent holds the write lock, which its end releases."""
 
-    __slots__ = ("_delete", "_full", "_nested", "_number", "_parent", "_put", "committed", "id", "write_count")
+    __slots__ = ("_delete", "_full", "_nested", "_number", "_parent", "_put", "committed", "write_count")
 
     def __init__(self, store: SharedStore, parent: LmdbWrite | None = None) -> None:
         self.closed = True
