@@ -123,6 +123,8 @@ class Query(Chain):
         """The quotient of numbers, whole where it can be. Written `left / right`."""
     def do(self, *rest: Data | Callable[..., Data]) -> Query:
         """Call a function with values: `value.do(f)`, `r.do(a, b, f)`. The function comes last; its result is the result."""
+    def downcase(self) -> Query:
+        """The string with the letters A to Z in lower case; other letters are left as they are."""
     def eq(self, right: Data, /, *more: Data) -> Query:
         """Whether all values are equal: 1 is 1.0, and is not True. Written `left == right`."""
     def eq_join(self, key: Query | str | Callable[[Query], Data], table: Data | Callable[..., Data], /, *, index: Query | str | None = ..., ordered: Query | bool = ...) -> Query:
@@ -181,6 +183,8 @@ class Query(Chain):
         """Whether each value is less than the next. Written `left < right`."""
     def map(self, function: Data | Callable[..., Data], /, *more: Data | Callable[..., Data]) -> Query:
         """Apply a function to each element of a sequence, or to the elements of several, taken in step."""
+    def match(self, pattern: Query | str, /) -> Query:
+        """The first match of a regular expression in a string: `{str, start, end, groups}`, or null where there is none."""
     def max(self, key: Query | str | Callable[[Query], Data] | None = ..., /, *, index: Query | str | None = ...) -> Query:
         """The greatest element; with a field or function, the element for which that is greatest."""
     def merge(self, *others: Query | Object | Callable[..., Data]) -> Query:
@@ -231,6 +235,8 @@ class Query(Chain):
         """The elements from place `first` up to `end`, or to the end of the sequence; also written `sequence[first:end]`."""
     def splice_at(self, index: Query | int, other: Query | Array, /) -> Query:
         """An array with the elements of another one before a place; at its end for the place -1."""
+    def split(self, separator: Query | str | None = ..., max_splits: Query | int = ..., /) -> Query:
+        """Split a string: at white space, at each `separator`, or, with the empty one, into its characters."""
     def status(self) -> Query:
         """Whether a table can be read and written: here it always can."""
     def sub(self, *more: Data) -> Query:
@@ -257,6 +263,8 @@ class Query(Chain):
         """Make an array of groups, `{"group": key, "reduction": value}` each, in order of key."""
     def union(self, *sequences: Data | Callable[..., Data], interleave: Query | bool | str | Array | Callable[..., Data] = ...) -> Query:
         """The elements of several sequences, one sequence after the other."""
+    def upcase(self) -> Query:
+        """The string with the letters a to z in upper case; other letters are left as they are."""
     def update(self, change: Query | Object | Callable[[Query], Data], /, *, return_changes: Query | bool | str = ..., durability: Query | str | None = ..., non_atomic: Query | bool = ..., ignore_write_hook: Query | bool = ...) -> Query:
         """Merge fields into a document, the documents of a selection, or those of a table."""
     def values(self) -> Query:
@@ -336,6 +344,8 @@ class R:
         """The greatest whole number that is not greater."""
     def fold(self, sequence: Data | Callable[..., Data], base: Data, function: Query | Callable[[Query, Query], Data], /, *, emit: Query | Callable[..., Data] | None = ..., final_emit: Query | Callable[..., Data] | None = ...) -> Query:
         """Go through a sequence in order with an accumulator, which begins as `base` and becomes `function(accumulator, row)`."""
+    def format(self, template: Query | str, fields: Query | Object, /) -> Query:
+        """The template with each `{name}` in it replaced by that field, as a string: others than strings as JSON."""
     def ge(self, left: Data, right: Data, /, *more: Data) -> Query:
         """Whether each value is greater than the next or equal to it. Written `left >= right`."""
     def group(self, sequence: Data | Callable[..., Data], /, *keys: Query | str | Callable[[Query], Data], index: Query | str | None = ..., multi: Query | bool = ...) -> Query:

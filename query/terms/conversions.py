@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as python_json
+import math
 import re
 import uuid as python_uuid
 from collections.abc import Callable
@@ -61,16 +62,31 @@ def coerce_to(value: object, type_name: str) -> object:
     """
 
 
-_NUMBER: Final = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
-_WHOLE: Final = re.compile(r"\s*[+-]?\d{1,20}\s*")
+_WHOLE: Final = re.compile(r"\s*[+-]?[0-9]{1,20}", re.ASCII)
+_NUMBER: Final = re.compile(r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?", re.ASCII | re.IGNORECASE)
+_HEXADECIMAL: Final = re.compile(
+    r"\s*[+-]?0x([0-9a-f]+\.?[0-9a-f]*|\.[0-9a-f]+)(p[+-]?[0-9]+)?", re.ASCII | re.IGNORECASE
+)
+_NON_FINITE: Final = re.compile(r"\s*[+-]?(nan|inf(inity)?)", re.ASCII | re.IGNORECASE)
+"""The numbers of C's `scanf`, which RethinkDB reads them with: white space before them, none after."""
 
 
 def _to_number(run: Run, text: str) -> Value:
     if _WHOLE.fullmatch(text):
         return check_number(int(text))
-    if _NUMBER.fullmatch(text):
+    if _NUMBER.fullmatch(text) or _NON_FINITE.fullmatch(text):
         return check_number(float(text))
+    if _HEXADECIMAL.fullmatch(text):
+        return check_number(_of_hexadecimal(text))
     raise ReqlQueryLogicError(f"Could not coerce `{text}` to NUMBER.")
+
+
+def _of_hexadecimal(text: str) -> int | float:
+    try:
+        number = float.fromhex(text)
+    except OverflowError:
+        return math.inf
+    return int(number) if number.is_integer() else number
 
 
 def _to_text(run: Run, binary: bytes) -> Value:
