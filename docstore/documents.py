@@ -6,7 +6,8 @@ binaries, arrays, maps. An int stays an int and a float a float. Extension types
 
     1  time      10 bytes: microseconds since 1970-01-01T00:00Z (int64), offset from UTC in minutes (int16), big endian
     2  geometry  its GeoJSON object as MessagePack
-    3            kept for vectors
+    3  vector    type (1 byte: 1 float32, 2 float16, 3 int8, 4 to 11 bits, of which 0 to 7 of the last byte are not used),
+                 then the numbers, packed as `query.vectors` says
 
 `encode_document` trusts its caller, because all ways into a table are clean: `from_python` copies and checks what users
 hand in, and terms make values of values. Checking again would cost more than encoding does, and msgspec itself checks
@@ -44,6 +45,7 @@ from query.values import (
     describe,
     is_deeper,
 )
+from query.vectors import Vector, VectorType, packed_size
 
 __all__ = [
     "MAX_DOCUMENT_BYTES",
@@ -62,6 +64,10 @@ MAX_DOCUMENT_BYTES: Final = 16 * 1024 * 1024
 
 _TIME: Final = 1
 _GEOMETRY: Final = 2
+_VECTOR: Final = 3
+_BITS: Final = 4
+_VECTOR_CODES: Final[dict[VectorType, int]] = {"float32": 1, "float16": 2, "int8": 3}
+_VECTOR_TYPES: Final = {code: kind for kind, code in _VECTOR_CODES.items()}
 
 _CONTAINERS: Final = frozenset([*range(0x80, 0xA0), *range(0xDC, 0xE0)])
 _NO_CONTAINER: Final = bytes(set(range(256)) - _CONTAINERS)
@@ -76,6 +82,8 @@ def _extension_of(value: object) -> msgspec.msgpack.Ext:
         return msgspec.msgpack.Ext(_TIME, _time_form.pack(value.epoch_microseconds, value.offset_minutes))
     if type(value) is Geometry:
         return msgspec.msgpack.Ext(_GEOMETRY, _encode(value.geojson))
+    if type(value) is Vector:
+        return msgspec.msgpack.Ext(_VECTOR, pack_vector(value))
     if type(value) is Bound:
         raise ReqlQueryLogicError("`r.minval` and `r.maxval` cannot be written to disk.")
     raise ReqlInternalError(f"Expected a value to write but found {describe(value)}.")
@@ -86,7 +94,27 @@ def _value_of(code: int, data: memoryview) -> Value:
         return Time.at(*_time_form.unpack(data))
     if code == _GEOMETRY:
         return Geometry(_decode(bytes(data)))
-    raise CorruptStoreError(f"Expected a time or a geometry but found the unknown extension type {code}.")
+    if code == _VECTOR:
+        return unpack_vector(bytes(data))
+    raise CorruptStoreError(f"Expected a time, a geometry or a vector but found the unknown extension type {code}.")
+
+
+def pack_vector(vector: Vector) -> bytes:
+    """The stored form of a vector: its type and its numbers."""
+    if vector.type == "bits":
+        return bytes([_BITS + -vector.dimensions % 8]) + vector.data
+    return bytes([_VECTOR_CODES[vector.type]]) + vector.data
+
+
+def unpack_vector(data: bytes) -> Vector:
+    """What `pack_vector` wrote; CorruptStoreError where it is none."""
+    code, size = (data[0], len(data) - 1) if len(data) > 1 else (0, 0)
+    if _BITS <= code < _BITS + 8:
+        return Vector.packed("bits", data[1:], 8 * size - (code - _BITS))
+    kind = _VECTOR_TYPES.get(code)
+    if kind is None or size % packed_size(kind, 1):
+        raise CorruptStoreError(f"Expected a vector but found {data[:40].hex()}.")
+    return Vector.packed(kind, data[1:], size // packed_size(kind, 1))
 
 
 _encode = msgspec.msgpack.Encoder(enc_hook=_extension_of).encode

@@ -19,7 +19,7 @@ A form is a tag and, by the tag, what follows; the tags stand in the order of th
     30  binary    the bytes, 00 among them as 01 01 and 01 as 01 02; then 00
     38  geometry  as the object that it stands for
     40  time      8 bytes: microseconds since 1970-01-01T00:00Z, plus 2**63, big endian
-    48            kept for vectors
+    48  vector    1 byte for the type, 4 for the length, then the numbers, each so that it sorts
     50  string    UTF-8, which sorts as code points do, 00 and 01 written as in a binary; then 00
     ff  MAXVAL, only in bounds
 
@@ -47,6 +47,7 @@ from typing import Any, Final
 from docstore.errors import CorruptStoreError
 from query.errors import ReqlQueryLogicError
 from query.values import MAX_INT, MAXVAL, MIN_INT, MINVAL, Bound, Geometry, Time, Value, check_number, describe
+from query.vectors import Vector, unform
 
 __all__ = ["decode_key", "encode_key", "prefix_successor"]
 
@@ -61,6 +62,7 @@ _OBJECT: Final = b"\x28"
 _BINARY: Final = b"\x30"
 _GEOMETRY: Final = b"\x38"
 _TIME: Final = b"\x40"
+_VECTOR: Final = b"\x48"
 _STRING: Final = b"\x50"
 _MAXVAL: Final = b"\xff"
 
@@ -143,6 +145,7 @@ _ENCODERS: Final[dict[type, Callable[[Any], bytes]]] = {
     bytes: lambda value: _BINARY + _escape(value) + _END,
     Geometry: lambda value: _GEOMETRY + _encode_pairs(value.geojson),
     Time: lambda value: _TIME + _pack_time(value.epoch_microseconds + 2**63),
+    Vector: lambda value: _VECTOR + value.form(),
     Bound: lambda value: _MINVAL if value is MINVAL else _MAXVAL,
 }
 
@@ -230,6 +233,7 @@ _DECODERS: Final[dict[int, Callable[[bytes, int], tuple[Value, int]]]] = {
     _BINARY[0]: _decode_text,
     _GEOMETRY[0]: _decode_geometry,
     _TIME[0]: _decode_time,
+    _VECTOR[0]: unform,
     _STRING[0]: _decode_string,
     _MAXVAL[0]: lambda _, at: (MAXVAL, at),
 }

@@ -5,7 +5,7 @@ another. A primary key is the form of the value, refused when longer than `MAX_K
 secondary index is the form cut to `MAX_KEY_BYTES`, and *counts as cut* exactly when it has that length: then no value is
 decoded from it, and only the documents tell which of two such entries comes first and whether one lies in a range.
 
-Nothing is in an ordered index for null, an object, a geometry, `MINVAL`, `MAXVAL`, or an array with one of these in it.
+Nothing is in an ordered index for null, an object, a geometry, a vector, `MINVAL`, `MAXVAL`, or an array with one of these in it.
 
 All functions here are pure; any thread may call them.
 """
@@ -43,7 +43,7 @@ _INDEXABLE: Final = frozenset({str, int, float, bool, bytes, Time})
 
 
 def is_indexable(value: Value) -> bool:
-    """Whether an ordered index can hold the value: no null, object, geometry or bound, nor an array with one in it."""
+    """Whether an ordered index can hold the value: no null, object, geometry, vector or bound, nor an array with one in it."""
     if type(value) is list:
         return _INDEXABLE.issuperset(map(type, value)) or all(map(is_indexable, value))
     return type(value) in _INDEXABLE

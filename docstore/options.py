@@ -34,6 +34,7 @@ OPTIONS: Final[Mapping[str, Check]] = {
     "time_format": _one_of("native", "raw"),
     "binary_format": _one_of("native", "raw"),
     "group_format": _one_of("native", "raw"),
+    "vector_format": _one_of("numpy", "list", "raw"),
     "profile": _FLAG,
     "noreply": _FLAG,
     "read_mode": _one_of("single", "majority", "outdated"),

@@ -1,7 +1,8 @@
 """What a query gave, in the form that RethinkDB's Python driver gives it.
 
-Arrays are lists, grouped data a dict (its array keys as tuples), binary bytes, times aware datetimes. The run options
-`time_format`, `binary_format` and `group_format` ask for the raw pseudo-types instead; only then are results walked.
+Arrays are lists, grouped data a dict (its array keys as tuples), binary bytes, times aware datetimes, vectors numpy
+arrays. The run options `time_format`, `binary_format`, `vector_format` and `group_format` ask for other forms. Results are
+walked only then, and where this process has met a vector.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from typing import Any
 
 from query.errors import ReqlQueryLogicError
 from query.runtime import Database, Function, Grouped, Literal, Row, runtime_type_name
+from query.json_text import vector_json
 from query.values import Bound, Geometry, Time, Value
+from query.vectors import Made, Vector
 
 
 def presented(found: Any, options: Mapping[str, Any]) -> Any:
@@ -29,21 +32,35 @@ def presented(found: Any, options: Mapping[str, Any]) -> Any:
         raise ReqlQueryLogicError(
             f"Query result must be of type DATUM, GROUPED_DATA, or STREAM (got {runtime_type_name(found)})."
         )
-    return converted(found, options) if options else found
+    return converted(found, options)
+
+
+def is_walked(options: Mapping[str, Any]) -> bool:
+    """Whether results have to be walked, as far as is known by now."""
+    return Made.any or "time_format" in options or "binary_format" in options
 
 
 def converted(value: Value, options: Mapping[str, Any]) -> Any:
     """A value with its pseudo-types in the form that the options ask for."""
+    if not is_walked(options):
+        return value
     raw_time, raw_binary = options.get("time_format") == "raw", options.get("binary_format") == "raw"
-    return _raw(value, raw_time, raw_binary) if raw_time or raw_binary else value
+    return _raw(value, raw_time, raw_binary, options.get("vector_format", "numpy"))
 
 
-def _raw(value: Value, raw_time: bool, raw_binary: bool) -> Any:
+def _raw(value: Value, raw_time: bool, raw_binary: bool, vectors: str) -> Any:
     kind = type(value)
+    if kind is str or kind is int:
+        return value
     if kind is dict:
-        return {name: _raw(item, raw_time, raw_binary) for name, item in value.items()}
+        return {
+            name: item if type(item) is str else _raw(item, raw_time, raw_binary, vectors)
+            for name, item in value.items()
+        }
     if kind is list:
-        return [_raw(item, raw_time, raw_binary) for item in value]
+        return [item if type(item) is str else _raw(item, raw_time, raw_binary, vectors) for item in value]
+    if kind is Vector:
+        return value.numpy() if vectors == "numpy" else value.numbers() if vectors == "list" else vector_json(value)
     if kind is Time and raw_time:
         return {
             "$reql_type$": "TIME",
@@ -59,7 +76,8 @@ def _grouped(found: Grouped, options: Mapping[str, Any]) -> Any:
     if options.get("group_format") == "raw":
         pairs = [[converted(key, options), presented(value, options)] for key, value in found.groups]
         return {"$reql_type$": "GROUPED_DATA", "data": pairs}
-    return {_hashable(converted(key, options)): presented(value, options) for key, value in found.groups}
+    unpacked = {**options, "vector_format": "list"}
+    return {_hashable(converted(key, unpacked)): presented(value, options) for key, value in found.groups}
 
 
 def _hashable(key: Any) -> Any:

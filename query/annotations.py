@@ -10,6 +10,7 @@ from query.errors import ReqlQueryLogicError
 from query.runtime import Function, type_error
 from query.term import Source
 from query.values import VALUE_TYPES, Time, Value
+from query.vectors import Vector
 
 _TYPE_NAMES: Final[dict[type, str]] = {
     str: "STRING",
@@ -20,6 +21,7 @@ _TYPE_NAMES: Final[dict[type, str]] = {
     dict: "OBJECT",
     bytes: "PTYPE<BINARY>",
     Time: "PTYPE<TIME>",
+    Vector: "PTYPE<VECTOR>",
     types.NoneType: "NULL",
 }
 

@@ -1,7 +1,7 @@
 """Values as JSON text: as `to_json_string` gives it, and as errors show it.
 
 Fields are in the order of their names, and a number that is whole has no point, as RethinkDB writes them. What JSON
-has no form for is an object with a `$reql_type$`: binary, times, geometry.
+has no form for is an object with a `$reql_type$`: binary, times, geometry, vectors.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from query.errors import ReqlQueryLogicError
 from query.values import Bound, Geometry, Time, Value
+from query.vectors import Vector
 
 MAX_SHOWN: Final = 300
 """Characters of a value that an error shows within a sentence; RethinkDB's number."""
@@ -67,11 +68,19 @@ def _plain(value: Value, *, bounds: bool = False) -> Any:
         return _time(value)
     if kind is Geometry:
         return _plain({"$reql_type$": "GEOMETRY", **value.geojson})
+    if kind is Vector:
+        return vector_json(value)
     if kind is Bound:
         if bounds:
             return {"$reql_type$": value.type_name}
         raise ReqlQueryLogicError(f"Cannot convert `{value!r}` to JSON.")
     return value
+
+
+def vector_json(vector: Vector) -> dict[str, Any]:
+    """A vector as JSON, as it is on the wire too."""
+    data = b64encode(vector.data).decode()
+    return {"$reql_type$": "VECTOR", "data": data, "dimensions": vector.dimensions, "type": vector.type}
 
 
 def _time(moment: Time) -> Any:

@@ -1,8 +1,10 @@
-"""Values as the Python text that makes them, whole or cut short; it needs `r`, `datetime` and `Geometry` at hand."""
+"""Values as the Python text that makes them, whole or cut short; it needs `r`, `datetime`, `Geometry`
+and `Vector` at hand."""
 
 from __future__ import annotations
 
 from query.values import Geometry, Time, Value
+from query.vectors import Vector
 
 
 def literal(value: Value) -> str:
@@ -42,6 +44,8 @@ def shortened(value: Value, limit: int) -> str:
         return f"{{{', '.join(items)}}}" if named else f"[{', '.join(items)}]"
     if (kind is str or kind is bytes) and len(value) > limit:
         return f"{value[: max(limit, 10)]!r}..."
+    if kind is Vector and value.dimensions > limit // 4:
+        return str(value.shown())
     return _scalar(value)
 
 

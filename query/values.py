@@ -13,11 +13,12 @@ A value is held as the Python object that a user sees, so that neither reading n
 | `PTYPE<BINARY>`   | `bytes`                                 | byte by byte                               |
 | `PTYPE<GEOMETRY>` | `Geometry`                              | as the object it stands for                |
 | `PTYPE<TIME>`     | `Time`, an aware `datetime`             | by moment                                  |
+| `PTYPE<VECTOR>`   | `Vector`                                | by type, by length, number by number       |
 | `STRING`          | `str`, any Unicode but lone surrogates  | by code point                              |
 | `MAXVAL`          | `MAXVAL`                                | only as a bound; above every value         |
 
 The rows stand in the order of the types: every array is less than every boolean. `from_python` makes values of what a
-user hands in (tuples, datetimes, numpy scalars, bytearrays) and refuses what is none.
+user hands in (tuples, datetimes, numpy scalars and arrays, bytearrays) and refuses what is none.
 
 `Time` is a subclass of `datetime` only so that it can be told from one that nobody has checked; it always has an offset
 of whole minutes.
@@ -32,6 +33,7 @@ from typing import Any, Final, TypeAlias, final
 
 from query.collection import BULK, paused_collection
 from query.errors import ReqlDriverCompileError, ReqlQueryLogicError
+from query.vectors import Vector, vector_from_python
 
 Value: TypeAlias = Any
 
@@ -173,6 +175,7 @@ _TYPE_NAMES: Final[dict[type, str]] = {
     bytes: "PTYPE<BINARY>",
     Geometry: "PTYPE<GEOMETRY>",
     Time: "PTYPE<TIME>",
+    Vector: "PTYPE<VECTOR>",
     str: "STRING",
 }
 
@@ -188,6 +191,7 @@ TYPE_ORDER: Final = (
     "PTYPE<BINARY>",
     "PTYPE<GEOMETRY>",
     "PTYPE<TIME>",
+    "PTYPE<VECTOR>",
     "STRING",
 )
 """The names of all types, least first. Ranks are their places here, `MINVAL` is -1."""
@@ -226,6 +230,7 @@ _SORT_KEYS: Final[dict[type, tuple[int, Callable[[Any], Any]]]] = {
     bytes: (_RANKS[bytes], _same),
     Geometry: (_RANKS[Geometry], lambda value: _object_key(value.geojson)),
     Time: (_RANKS[Time], _same),
+    Vector: (_RANKS[Vector], Vector.form),
     str: (_RANKS[str], _same),
 }
 
@@ -312,8 +317,8 @@ class NotPlainError(Exception):
 def from_python(data: object) -> Value:
     """A value out of what a user handed in: a copy, checked through.
 
-    Tuples become lists, aware datetimes `Time`, bytearrays and memoryviews bytes, numpy scalars and other
-    subclasses of numbers and strings plain ones. Everything else is a ReqlDriverCompileError that names the place;
+    Tuples become lists, aware datetimes `Time`, bytearrays and memoryviews bytes, arrays of numpy and of the module
+    `array` vectors, numpy scalars and other subclasses of numbers and strings plain ones. Everything else is a ReqlDriverCompileError that names the place;
     but for queries (anything with a `term`) and functions, which are a NotPlainError.
 
     >>> from_python({"a": (1, 2)})
@@ -452,6 +457,9 @@ def _uncommon_from_python(data: object, where: str, depth: int) -> Value:
             return _copy(plain(data), depth)
     if callable(data) or hasattr(type(data), "term"):
         raise NotPlainError
+    vector = vector_from_python(data)
+    if vector is not None:
+        return vector
     scalar = getattr(data, "item", None)
     if callable(scalar) and getattr(data, "shape", None) == ():
         return _copy(scalar(), depth)

@@ -13,6 +13,7 @@ A Term is `[number, [arguments], {options}]`; the numbers are RethinkDB's, from 
 | binary                           | `{"$reql_type$": "BINARY", "data": base64}`                              |
 | time                             | `{"$reql_type$": "TIME", "epoch_time": seconds, "timezone": "+02:00"}`    |
 | geometry                         | `{"$reql_type$": "GEOMETRY", "type": ..., "coordinates": ...}`           |
+| vector                           | `{"$reql_type$": "VECTOR", "type": ..., "dimensions": ..., "data": base64}`, `data` as it is packed |
 
 `do` has its function first on the wire and last in a Term. A time that a double cannot carry to the microsecond has
 `microseconds` besides, all of them since 1970.
@@ -31,6 +32,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from query.errors import ReqlDriverCompileError, ReqlServerCompileError
+from query.json_text import vector_json
 from query.registry import BY_NUMBER, Declaration
 from query.term import (
     FUNC,
@@ -47,6 +49,7 @@ from query.term import (
     make_object,
 )
 from query.values import MAX_NESTING, MAXVAL, MINVAL, Bound, Geometry, Time, Value, describe, from_python, zone_minutes
+from query.vectors import TYPES, Vector, packed_size
 
 Json: TypeAlias = Any
 """None, bool, int, float, str, and lists and dicts of them."""
@@ -144,6 +147,7 @@ _ENCODERS: Final[dict[type, Callable[[Any], Json]]] = {
     bytes: lambda data: {_PSEUDO_TYPE: "BINARY", "data": b64encode(data).decode()},
     Time: _encode_time,
     Geometry: _encode_geometry,
+    Vector: vector_json,
     Bound: _encode_bound,
     Source: _encode_source,
 }
@@ -327,10 +331,24 @@ def _geometry(data: dict[str, Json]) -> Geometry:
     return Geometry(geojson)
 
 
+def _vector(data: dict[str, Json]) -> Vector:
+    kind, dimensions = data.get("type"), data.get("dimensions")
+    try:
+        packed = b64decode(data["data"], validate=True)
+        if kind in TYPES and type(dimensions) is int and packed_size(kind, dimensions) == len(packed) > 0:
+            return Vector.packed(kind, packed, dimensions)
+    except (KeyError, TypeError, ValueError):
+        pass
+    raise ReqlDriverCompileError(
+        f"Expected a VECTOR with `type`, `dimensions` and its `data` in base64 but found {describe(data)}."
+    )
+
+
 _PSEUDO_TYPES: Final[dict[str, Callable[[dict[str, Json]], Value]]] = {
     "BINARY": _binary,
     "TIME": _time,
     "GEOMETRY": _geometry,
+    "VECTOR": _vector,
 }
 
 

@@ -18,6 +18,7 @@ from query.terms import (
     strings,
     totals,
     transformations,
+    vectors,
     windows,
     writing,
 )
@@ -40,6 +41,7 @@ __all__ = [
     "strings",
     "totals",
     "transformations",
+    "vectors",
     "windows",
     "writing",
 ]
