@@ -30,7 +30,7 @@ from typing import Any, Final, Self, TypeAlias
 from docstore.cursor import Cursor
 from docstore.errors import ClosedError, ReadOnlyError, TransactionClosedError, TransactionError
 from docstore.options import checked_options, checked_path, checked_seconds
-from docstore.results import converted, presented
+from docstore.results import converted, is_walked, presented
 from docstore.store import OpenStore, open_store
 from docstore.transaction import Schema, Transaction
 from query.builder import set_repl
@@ -43,6 +43,7 @@ from query.registry import BY_KIND
 from query.retelling import retold
 from query.runtime import Run, Stream, collect
 from query.term import Argument, Source, Term, walk
+from query.vectors import Made
 
 __all__ = ["Connection", "connect"]
 
@@ -358,7 +359,7 @@ class Connection:
             run = Run(store, transaction, options)
             plan = cached.plan if cached.schema is transaction.schema else None
             found = (plan or cached.plan_for(argument, run)).execute(run, argument.constants)
-            if (found is None or type(found) is dict) and options is self._defaults:
+            if (found is None or type(found) is dict) and options is self._defaults and not Made.any:
                 return found
             return self._result(found, run, argument, _own_session(self, run), None)
         finally:
@@ -367,11 +368,10 @@ class Connection:
     def _result(self, found: Any, run: Run, argument: Term, session: Session, scope: _Scope | None) -> Any:
         if type(found) is not Stream:
             return presented(found, run.options)
-        raw = "time_format" in run.options or "binary_format" in run.options
         cursor = Cursor(
             found.rows(),
             session,
-            (lambda row: converted(row, run.options)) if raw else None,
+            lambda: (lambda row: converted(row, run.options)) if is_walked(run.options) else None,
             argument,
             lambda error: self._retold(error, argument, run.options, scope),
         )

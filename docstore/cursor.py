@@ -43,23 +43,37 @@ class Cursor:
     [1, 2, 3]
     """
 
-    __slots__ = ("_closed", "_convert", "_error", "_exhausted", "_query", "_retell", "_rows", "_session", "_stream")
+    __slots__ = (
+        "_closed",
+        "_conversion",
+        "_convert",
+        "_error",
+        "_exhausted",
+        "_query",
+        "_retell",
+        "_rows",
+        "_session",
+        "_stream",
+    )
 
     def __init__(
         self,
         stream: Iterator[Value],
         session: Callable[[], Any],
-        convert: Callable[[Value], Any] | None,
+        conversion: Callable[[], Callable[[Value], Any] | None],
         query: Argument,
         retell: Callable[[ReqlError], ReqlError],
     ) -> None:
         """`session()` is a context manager in which the stream may be read; `query` is what it is the result of.
 
+        `conversion()`, asked after each batch, gives what makes of a row what the user gets, or None where nothing does.
+
         `retell` gives an error of the stream as the user is to see it.
         """
         self._stream = stream
         self._session = session
-        self._convert = convert
+        self._conversion = conversion
+        self._convert: Callable[[Value], Any] | None = None
         self._query = query
         self._retell = retell
         self._rows: deque[Value] = deque()
@@ -93,6 +107,8 @@ class Cursor:
             # A stream that was broken off looks as if it had ended, and must not be taken for that.
             self._error, self._exhausted = ClosedError("The cursor was interrupted; run its query again."), True
             raise
+        finally:
+            self._convert = self._conversion()
 
     def next(self, wait: bool | float = True) -> Any:
         """The next row; ReqlCursorEmpty, which is also a StopIteration, after the last one.

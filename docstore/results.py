@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from query.errors import ReqlQueryLogicError
-from query.runtime import Database, Function, Grouped, Literal, Row, runtime_type_name
 from query.json_text import vector_json
+from query.runtime import Database, Function, Grouped, Literal, Row, runtime_type_name
 from query.values import Bound, Geometry, Time, Value
 from query.vectors import Made, Vector
 

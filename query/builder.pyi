@@ -117,6 +117,8 @@ class Query(Chain):
         """An array without the element at a place, or without those from there up to the place `end`."""
     def difference(self, other: Query | Array, /) -> Query:
         """The elements of an array that are not in another one; what occurs twice stays twice."""
+    def distance(self, other: Data, /, *, measure: Query | str | None = ...) -> Query:
+        """How far two vectors are apart; smaller is nearer. Arrays of numbers are taken for vectors."""
     def distinct(self, *, index: Query | str | None = ...) -> Query:
         """The distinct elements in order; of a table with `index`, the distinct keys of that index, as a stream."""
     def div(self, *more: Data) -> Query:
@@ -330,6 +332,8 @@ class R:
         """The names of all databases, in order."""
     def desc(self, key: Query | str | Callable[[Query], Data], /) -> Query:
         """Put a key of `order_by`, or its index, in descending order."""
+    def distance(self, value: Data, other: Data, /, *, measure: Query | str | None = ...) -> Query:
+        """How far two vectors are apart; smaller is nearer. Arrays of numbers are taken for vectors."""
     def distinct(self, sequence: Data | Callable[..., Data], /, *, index: Query | str | None = ...) -> Query:
         """The distinct elements in order; of a table with `index`, the distinct keys of that index, as a stream."""
     def div(self, left: Data, /, *more: Data) -> Query:
@@ -408,6 +412,8 @@ class R:
         """The elements of several sequences, one sequence after the other."""
     def uuid(self, name: Query | str | None = ..., /) -> Query:
         """A random UUID, or the one that belongs to a name: always the same for the same."""
+    def vector(self, numbers: Data, /, *, type: Query | str | None = ...) -> Query:
+        """A vector of numbers: packed, as embeddings are stored, in `type` `"float32"` (the default), `"float16"`, `"int8"` or `"bits"` (of zeros and ones)."""
     def wait(self, target: Data | Callable[..., Data], /, *, wait_for: Query | str | None = ..., timeout: Query | int | float | None = ...) -> Query:
         """Wait until a table, or all tables of a database, can be read and written: here they always can."""
 

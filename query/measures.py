@@ -148,4 +148,3 @@ def exact_distance(left: Any, right: Any, measure: str) -> int | float:
     if not np.isfinite(found):
         raise ReqlQueryLogicError("Non-finite number: the distance is beyond what a double can be.")
     return float(found) + 0.0
-

@@ -318,8 +318,9 @@ def from_python(data: object) -> Value:
     """A value out of what a user handed in: a copy, checked through.
 
     Tuples become lists, aware datetimes `Time`, bytearrays and memoryviews bytes, arrays of numpy and of the module
-    `array` vectors, numpy scalars and other subclasses of numbers and strings plain ones. Everything else is a ReqlDriverCompileError that names the place;
-    but for queries (anything with a `term`) and functions, which are a NotPlainError.
+    `array` vectors, numpy scalars and other subclasses of numbers and strings plain ones. Everything else is a
+    ReqlDriverCompileError that names the place; but for queries (anything with a `term`) and functions, which are a
+    NotPlainError.
 
     >>> from_python({"a": (1, 2)})
     {'a': [1, 2]}

@@ -7,11 +7,13 @@ U+0001; astral characters; numbers around the places where doubles stop being ex
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 from hypothesis import strategies as st
 
 from query.values import MAX_INT, MIN_INT, Geometry, Time, Value
+from query.vectors import Vector
 
 FIRST_MICROSECOND = -62_135_596_800_000_000
 LAST_MICROSECOND = 253_402_300_799_999_999
@@ -79,6 +81,19 @@ def geometries() -> st.SearchStrategy[Geometry]:
     return st.one_of(point, line).map(Geometry)
 
 
+def vectors() -> st.SearchStrategy[Vector]:
+    """Short vectors of every type."""
+    numbers = {
+        "float32": st.floats(allow_nan=False, allow_infinity=False, width=32),
+        "float16": st.floats(allow_nan=False, allow_infinity=False, width=16),
+        "int8": st.integers(-128, 127),
+        "bits": st.integers(0, 1),
+    }
+    return st.one_of(
+        [st.lists(one, min_size=1, max_size=9).map(partial(Vector, type=kind)) for kind, one in numbers.items()]
+    )
+
+
 def indexable_scalars() -> st.SearchStrategy[Value]:
     """What an ordered index holds, without arrays."""
     return st.one_of(st.booleans(), numbers(), texts(), binaries(), times())
@@ -91,7 +106,7 @@ def indexable_values() -> st.SearchStrategy[Value]:
 
 def values() -> st.SearchStrategy[Value]:
     """Values of every type, nested."""
-    scalars = st.one_of(st.none(), indexable_scalars(), geometries())
+    scalars = st.one_of(st.none(), indexable_scalars(), geometries(), vectors())
     return st.recursive(scalars, _containers, max_leaves=10)
 
 

@@ -19,6 +19,7 @@ from query.errors import ReqlArgumentError
 from query.registry import TERMS, Declaration, Parameter
 from query.term import Term
 from query.values import Geometry, Time
+from query.vectors import Vector
 from tests import strategies
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
@@ -33,6 +34,7 @@ _BY_TYPE: dict[type, st.SearchStrategy[Any]] = {
     dict: strategies.documents(),
     Time: strategies.times(),
     Geometry: strategies.geometries(),
+    Vector: strategies.vectors(),
     type(None): st.none(),
 }
 

@@ -30,7 +30,7 @@ IMPORTERS = {
         "query/json_text.py",
         "query/wire.py",
     },
-    "numpy": set(),
+    "numpy": {"docstore/indexes/vector/*"},
     "rich": {"docstore/cli.py", "docstore/demo/*", "docstore/progress.py"},
     "sortedcontainers": {"docstore/storage/memory.py", "docstore/storage/versions.py"},
 }

@@ -23,13 +23,14 @@ from query.term import FUNC, Term
 from query.terms.grouping import Pairs, check_groups, grouped, pairs_of
 from query.terms.selecting import get_all, table
 from query.values import Value, equal, group_marker, sort_key
+from query.vectors import Vector
 
 
 @term(43, on="both", functions=1)
 def count(sequence: object, value: Value | Function = None) -> int:
     """How many elements a sequence has; with a value or a function, how many are equal to it or satisfy it.
 
-    Of a string or a binary it gives the length, of an object the number of fields. The documents of a table, and those of
+    Of a string, a binary or a vector it gives the length, of an object the number of fields. The documents of a table, and those of
     `get_all`, are counted without being read.
 
     >>> r.expr([1, 2, 2]).count(2).run(db)
@@ -74,7 +75,7 @@ def _count_any(compiler: Compiler, node: Term) -> Closure:
 
     def length(env: Env) -> int:
         found = source(env)
-        if type(found) in (list, str, bytes, dict):
+        if type(found) in (list, str, bytes, dict, Vector):
             return len(found)
         if type(found) is Row and found.value is not None:
             return len(found.value)

@@ -32,6 +32,7 @@ from query.tables import range_of
 from query.term import Argument, Term
 from query.terms.selecting import between
 from query.values import MAXVAL, MINVAL, Bound, Value, check_number, from_python
+from query.vectors import Vector
 from query.wire import decode
 
 
@@ -52,7 +53,7 @@ def type_of(value: object) -> str:
 def coerce_to(value: object, type_name: str) -> object:
     """The value as one of another type: "array", "object", "string", "number", "bool" or "binary".
 
-    Sequences and objects become arrays; arrays and sequences of pairs objects; strings numbers; strings and binaries each
+    Sequences, objects and vectors become arrays; arrays and sequences of pairs objects; strings numbers; strings and binaries each
     other; everything a string, which is JSON, and a bool. Raises ReqlQueryLogicError for anything else.
 
     >>> r.expr("12").coerce_to("number").run(db)
@@ -128,6 +129,7 @@ _COERCIONS: Final[dict[tuple[type, str], Coercion]] = {
     (Stream, "OBJECT"): _to_object,
     (Stream, "ARRAY"): lambda run, stream: collect(run, stream.rows()),
     (dict, "ARRAY"): _to_pairs,
+    (Vector, "ARRAY"): lambda run, vector: vector.numbers(),
     (str, "NUMBER"): _to_number,
     (str, "BINARY"): lambda run, text: text.encode(),
     (bytes, "STRING"): _to_text,

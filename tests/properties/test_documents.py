@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from docstore.documents import decode_document, encode_document, fields_decoder, restricted_decoder, validate
 from docstore.errors import CorruptStoreError
 from query.values import Geometry, Time, Value, equal, from_python
+from query.vectors import Vector
 from tests import strategies
 
 
@@ -19,6 +20,14 @@ def foreign_value(code: int, data: bytes) -> Value:
     """An extension type as the manual of the format describes it, read without the code that wrote it."""
     if code == 1:
         return Time.at(*struct.unpack(">qh", data))
+    if code == 3:
+        kinds = {1: "float32", 2: "float16", 3: "int8"}
+        letters = {1: "f", 2: "e", 3: "b"}
+        if data[0] >= 4:
+            bits = [byte >> place & 1 for byte in data[1:] for place in range(7, -1, -1)]
+            return Vector(bits[: len(bits) - (data[0] - 4)], "bits")
+        size = struct.calcsize(letters[data[0]])
+        return Vector(struct.unpack(f"<{len(data[1:]) // size}{letters[data[0]]}", data[1:]), kinds[data[0]])
     assert code == 2
     return Geometry(msgpack.unpackb(data))
 

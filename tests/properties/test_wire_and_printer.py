@@ -15,6 +15,7 @@ from query.printer import path_to, print_query, print_short, underline
 from query.registry import BY_NUMBER
 from query.term import Term, same_argument, walk
 from query.values import Geometry
+from query.vectors import Vector
 from query.wire import decode, dumps, encode, loads
 from tests import strategies
 from tests.term_strategies import terms
@@ -40,7 +41,7 @@ json = st.recursive(
 
 
 def evaluated(text: str) -> Any:
-    return r.expr(eval(text, {"r": r, "datetime": datetime, "Geometry": Geometry}), 100).term
+    return r.expr(eval(text, {"r": r, "datetime": datetime, "Geometry": Geometry, "Vector": Vector}), 100).term
 
 
 @quick

@@ -35,6 +35,7 @@ from query.values import (
     sort_key,
     type_name,
 )
+from query.vectors import Vector
 from tests import strategies
 
 ONE_OF_EACH = [
@@ -47,6 +48,7 @@ ONE_OF_EACH = [
     b"",
     Geometry({"type": "Point", "coordinates": [0, 0]}),
     Time.at(0, 0),
+    Vector([1]),
     "",
     MAXVAL,
 ]
