@@ -27,13 +27,12 @@ from typing import Final, NamedTuple
 from docstore import faults
 from docstore.catalog import Catalog, IndexDefinition, TableDefinition
 from docstore.indexes import make_index
-from docstore.indexes.base import StoredIndex, decoder
+from docstore.indexes.base import StoredIndex, Update, decoder
 from docstore.keys import prefix_successor
 from docstore.layout import pack_watermark, unpack_watermark, watermark_key
 from docstore.storage.engine import CATALOG_SPACE
 from docstore.transaction import Transaction, WritingTransaction
 from query.collection import paused_collection
-from query.runtime import Document
 
 STEP_SECONDS: Final = 0.005
 LARGEST_STEP: Final = 20_000
@@ -127,15 +126,16 @@ class Clock:
 def _build(transaction: WritingTransaction, table: TableDefinition, index: StoredIndex, clock: Clock) -> None:
     writer, definition = transaction.writer, index.definition
     passed, watermark = unpack_watermark(writer.get(CATALOG_SPACE, watermark_key(definition.space)))
-    rows = writer.scan(table.space, prefix_successor(watermark) or b"")
+    rows = writer.scan_rows(table.space, prefix_successor(watermark) or b"")
     decode = decoder(index.fields)
-    documents: list[tuple[bytes, Document]] = []
+    updates: list[Update] = []
     finished = False
-    while not finished and (not documents or not clock.is_over(len(documents))):
-        chunk = [(key, decode(data)) for key, data in islice(rows, CHUNK)]
-        documents += chunk
-        finished = len(chunk) < CHUNK
-    updates = [(member, None, document) for member, document in documents]
+    while not finished and (not updates or not clock.is_over(len(updates))):
+        chunk = next(rows, None)
+        if chunk is None:
+            finished = True
+        else:
+            updates += [(key, None, decode(data)) for key, data in chunk]
     refused = index.refusals(writer, updates)
     if refused:
         fail(transaction, Job(definition.space, table.id), next(iter(refused.values())))
@@ -146,7 +146,7 @@ def _build(transaction: WritingTransaction, table: TableDefinition, index: Store
         writer.delete(CATALOG_SPACE, watermark_key(definition.space))
         transaction.catalog = transaction.catalog.set_index_state(table, definition.name, "ready")
     else:
-        mark = pack_watermark(passed + len(documents), documents[-1][0])
+        mark = pack_watermark(passed + len(updates), updates[-1][0])
         writer.put(CATALOG_SPACE, watermark_key(definition.space), mark)
     faults.reach("after_watermark")
 

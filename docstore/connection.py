@@ -355,15 +355,15 @@ class Connection:
             return self._result(found, run, argument, _joined_session(scope), scope)
         store = self._store
         transaction = store.begin_read()
+        run = Run(store, transaction, options)
         try:
-            run = Run(store, transaction, options)
             plan = cached.plan if cached.schema is transaction.schema else None
             found = (plan or cached.plan_for(argument, run)).execute(run, argument.constants)
             if (found is None or type(found) is dict) and options is self._defaults and not Made.any:
                 return found
             return self._result(found, run, argument, _own_session(self, run), None)
         finally:
-            transaction.engine.abort()
+            run.transaction.abort()  # another one by now, perhaps: `index_wait` holds no snapshot while it waits
 
     def _result(self, found: Any, run: Run, argument: Term, session: Session, scope: _Scope | None) -> Any:
         if type(found) is not Stream:

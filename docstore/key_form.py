@@ -129,6 +129,11 @@ def _encode_array(items: list[Value]) -> bytes:
     return _ARRAY + b"".join([_ENCODERS[type(item)](item) for item in items]) + _END
 
 
+def array_form(forms: list[bytes]) -> bytes:
+    """The form of an array, from those of its items."""
+    return _ARRAY + b"".join(forms) + _END
+
+
 def _encode_pairs(pairs: dict[str, Value]) -> bytes:
     forms = [_encode_string(name) + _ENCODERS[type(pairs[name])](pairs[name]) for name in sorted(pairs)]
     return b"".join(forms) + _END

@@ -22,7 +22,7 @@ from docstore.documents import decode_document, encode_document
 from docstore.indexes import make_index
 from docstore.indexes.base import LARGEST_BATCH, StoredIndex, Update
 from docstore.indexes.primary import EVERYTHING, PrimaryIndex, scan
-from docstore.keys import primary_key
+from docstore.keys import MAX_KEY_BYTES, primary_key
 from docstore.layout import unpack_watermark, watermark_key
 from docstore.storage.engine import CATALOG_SPACE, WriteTransaction
 from docstore.transaction import Transaction, WritingTransaction
@@ -30,6 +30,9 @@ from query.collection import paused_collection
 from query.errors import ReqlError, ReqlOpFailedError, ReqlQueryLogicError
 from query.runtime import Change, Document, Fields, Index, Keep, Run
 from query.values import Value
+
+_SHORT: Final = MAX_KEY_BYTES // 2 - 2
+"""Characters of an ASCII string that is not too long as a primary key, even if each were to be escaped."""
 
 LARGE_WRITE: Final = 1_000
 """Changes from which on a write pauses Python's garbage collector."""
@@ -126,7 +129,9 @@ class StoredTable:
         """See `query.runtime.Table`."""
         if self.primary_key not in document:
             raise ReqlQueryLogicError(f"No attribute `{self.primary_key}`, the primary key, in the document.")
-        primary_key(document[self.primary_key])
+        key = document[self.primary_key]
+        if type(key) is not str or len(key) > _SHORT or not key.isascii():
+            primary_key(key)
 
     def write(self, run: Run, changes: Sequence[Change]) -> list[str | None]:
         """See `query.runtime.Table`."""

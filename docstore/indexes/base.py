@@ -10,9 +10,9 @@ at or below its watermark, a failed one of none.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from operator import itemgetter
-from typing import Final, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 from docstore.catalog import IndexDefinition, TableDefinition
 from docstore.documents import decode_document, fields_decoder
@@ -30,10 +30,10 @@ Entry: TypeAlias = tuple[bytes, bytes]
 """(key, member)."""
 
 Decode: TypeAlias = Callable[[bytes], Document]
-KeysOf: TypeAlias = Callable[[Document], Collection[bytes]]
+EntriesOf: TypeAlias = Callable[[Iterable[tuple[bytes, Any]]], list[Entry]]
 
 
-_first = itemgetter(0)
+_first, _old, _member_and_new = itemgetter(0), itemgetter(1), itemgetter(0, 2)
 _MISSING: Final = object()
 """What stands for a field that is not there; null is another value."""
 
@@ -79,24 +79,25 @@ def changing(fields: Fields, updates: Sequence[Update]) -> Sequence[Update]:
     ]
 
 
-def differences(keys_of: KeysOf, updates: Sequence[Update]) -> tuple[list[Entry], list[Entry]]:
+def differences(entries: EntriesOf, updates: Sequence[Update]) -> tuple[list[Entry], list[Entry]]:
     """The entries that go and the entries that come when documents change, sorted by key.
 
-    Where the updates are in order of their members, the entries are in order of key and member: sorting is stable, and
-    by the key alone takes half of the time.
+    `entries` gives those of some documents. Where the updates are in order of their members, the entries are in order of key
+    and member: sorting is stable, and by the key alone takes half of the time.
     """
-    come = [(key, member) for member, old, new in updates if old is None and new is not None for key in keys_of(new)]
-    gone: list[Entry] = []
-    for member, old, new in updates:
-        if old is not None:
-            before = keys_of(old)
-            after = () if new is None else keys_of(new)
-            if before != after:
-                gone += [(key, member) for key in before if key not in after]
-                come += [(key, member) for key in after if key not in before]
-    gone.sort(key=_first)
-    come.sort(key=_first)
-    return gone, come
+    if not any(map(_old, updates)):
+        after = entries(map(_member_and_new, updates))
+        after.sort(key=_first)
+        return [], after
+    before = entries([(member, old) for member, old, _ in updates if old is not None])
+    after = entries([(member, new) for member, _, new in updates if new is not None])
+    if before and after:
+        kept = set(before).intersection(after)
+        before = [entry for entry in before if entry not in kept]
+        after = [entry for entry in after if entry not in kept]
+    before.sort(key=_first)
+    after.sort(key=_first)
+    return before, after
 
 
 def decoder(fields: Fields) -> Decode:

@@ -48,10 +48,17 @@ class IndexFunction:
         self.paths = _paths(body, number, parts)
         """The path of the field that it reads, or of each part; None where a part is not simply a field."""
 
+    @property
+    def fields_read(self) -> tuple[str, ...] | None:
+        """The name of the top-level field that it gives, or of each part; None where it is not as simple as that."""
+        if self.paths is None or any(len(path) > 1 for path in self.paths):
+            return None
+        return tuple([path[0] for path in self.paths])
+
     def bind(self) -> ValueOf:
         """A callable that gives the value for a document."""
-        if self.paths is not None and all(len(path) == 1 for path in self.paths):
-            names = [path[0] for path in self.paths]
+        names = self.fields_read
+        if names is not None:
             if self.compound:
                 return lambda document: [document.get(name) for name in names]
             (only,) = names

@@ -17,9 +17,9 @@ one transaction, so a document that is not there is damage; and between two batc
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Final, cast
+from typing import Final
 
 from docstore.catalog import IndexDefinition, TableDefinition
 from docstore.errors import CorruptStoreError
@@ -27,7 +27,6 @@ from docstore.indexes.base import (
     FIRST_BATCH,
     LARGEST_BATCH,
     Entry,
-    KeysOf,
     Update,
     changing,
     check_bounds,
@@ -38,7 +37,8 @@ from docstore.indexes.base import (
     reader,
     refuse_null,
 )
-from docstore.indexes.function import IndexFunction, ValueOf
+from docstore.indexes.function import IndexFunction
+from docstore.indexes.making import key_maker, keys_maker
 from docstore.indexes.primary import after as part_after
 from docstore.indexes.unique import refusals
 from docstore.keys import (
@@ -47,7 +47,6 @@ from docstore.keys import (
     check_key,
     decode_key,
     encode_key,
-    index_key,
     is_indexable,
     key_range,
     prefix_successor,
@@ -60,9 +59,6 @@ from query.values import Value
 _EXACT: Final = frozenset({str, bool, bytes, float})
 _SKIPPED: Final = 16
 """Entries of one key that are stepped over before a new search for the next key is cheaper."""
-
-_REMEMBERED: Final = 10_000
-"""Strings whose keys are remembered while a batch of documents is indexed."""
 
 
 class OrderedIndex:
@@ -83,23 +79,6 @@ class OrderedIndex:
 
     # Documents to keys
 
-    def keys_of(self) -> KeysOf:
-        """What gives the keys of a document's entries, for one use in one thread."""
-        value_of = self._function.bind()
-        texts = _TextKeys()
-        if self.multi:
-            return _several_keys(value_of, texts)
-
-        def keys_of(document: Document) -> tuple[bytes, ...]:
-            try:
-                value = value_of(document)
-                key = texts[value] if type(value) is str else index_key(value)
-            except ReqlError:
-                return ()
-            return () if key is None else (key,)
-
-        return keys_of
-
     def forms_of(self, document: Document) -> dict[bytes, Value]:
         """The whole forms of what a document is found by, with the values."""
         try:
@@ -113,15 +92,18 @@ class OrderedIndex:
 
     def entries(self, rows: Iterable[tuple[bytes, Document]]) -> list[Entry]:
         """See `StoredIndex`."""
-        keys_of = self.keys_of()
-        return [(key, member) for member, document in rows for key in keys_of(document)]
+        if self.multi:
+            keys_of = keys_maker(self._function)
+            return [(key, member) for member, document in rows for key in keys_of(document)]
+        key_of = key_maker(self._function)
+        return [(key, member) for member, document in rows if (key := key_of(document)) is not None]
 
     def update(self, engine: WriteTransaction, updates: Sequence[Update]) -> int:
         """See `StoredIndex`."""
         updates = changing(self.fields, updates)
         if not updates:
             return 0
-        gone, come = differences(self.keys_of(), updates)
+        gone, come = differences(self.entries, updates)
         more = 0
         if gone:
             more -= engine.remove_many(self._space, gone)
@@ -287,32 +269,6 @@ class OrderedIndex:
                 f"The index `{self.name}` of the table `{self._table.title}` has an entry that its document has not."
             )
         return forms[form]
-
-
-class _TextKeys(dict[str, bytes]):
-    """The keys of strings: the same few stand in many documents, and making a key costs ten times as much as this."""
-
-    def __missing__(self, text: str) -> bytes:
-        if len(self) >= _REMEMBERED:
-            self.clear()
-        key = self[text] = cast(bytes, index_key(text))
-        return key
-
-
-def _several_keys(value_of: ValueOf, texts: _TextKeys) -> KeysOf:
-    def keys_of(document: Document) -> Collection[bytes]:
-        try:
-            value = value_of(document)
-            if type(value) is not list:
-                key = index_key(value)
-                return () if key is None else (key,)
-            keys = {texts[item] if type(item) is str else index_key(item) for item in value}
-        except ReqlError:
-            return ()
-        keys.discard(None)
-        return cast(set[bytes], keys)
-
-    return keys_of
 
 
 def _form(key: Value) -> bytes:

@@ -26,7 +26,7 @@ from docstore.errors import (
 )
 from docstore.limits import MAX_READERS
 from docstore.storage.engine import MAX_KEY_BYTES, MAX_MEMBER_BYTES
-from docstore.storage.lmdb_scan import Bounds, Cursor, Entry, chunks, prefixes
+from docstore.storage.lmdb_scan import Bounds, Cursor, Entry, chunks, prefixes, row_chunks
 from docstore.storage.registry import SharedStore
 
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
@@ -130,6 +130,15 @@ class LmdbRead:
         try:
             if bounds.place(cursor, None):
                 yield from chunks(cursor, bounds)
+        except lmdb.Error as error:
+            raise self._failure(error) from error
+
+    def scan_rows(self, space: int, low: bytes = b"") -> Iterator[list[tuple[bytes, bytes]]]:
+        """See `ReadTransaction.scan_rows`."""
+        bounds, cursor = Bounds(space, low, None, False), self._cursor(self._map(space))
+        try:
+            if bounds.place(cursor, None):
+                yield from row_chunks(cursor, bounds)
         except lmdb.Error as error:
             raise self._failure(error) from error
 

@@ -88,6 +88,16 @@ def chunks(cursor: Cursor, bounds: Bounds) -> Iterator[list[bytes]]:
         yield [value for _, value in iterate_forward(cursor, bounds.high)]
 
 
+def row_chunks(cursor: Cursor, bounds: Bounds) -> Iterator[list[Entry]]:
+    """The rows from where the cursor is up to the high bound, in lists; only the last key of each is looked at."""
+    rows: Iterator[Entry] = cursor.iternext()
+    while chunk := list(islice(rows, LARGEST_CHUNK)):
+        if chunk[-1][0] >= bounds.high:
+            yield [(key[PREFIX_BYTES:], value) for key, value in chunk if key < bounds.high]
+            return
+        yield [(key[PREFIX_BYTES:], value) for key, value in chunk]
+
+
 def place_backward(cursor: Cursor, high: bytes) -> bool:
     """On the last entry with a key < high."""
     return cursor.prev() if cursor.set_range(high) else cursor.last()

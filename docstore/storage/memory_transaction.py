@@ -62,6 +62,12 @@ class MemoryRead:
         while chunk := [value for _, value in itertools.islice(rows, _CHUNK)]:
             yield chunk
 
+    def scan_rows(self, space: int, low: bytes = b"") -> Iterator[list[tuple[bytes, bytes]]]:
+        """See `ReadTransaction.scan_rows`."""
+        rows = self.scan(space, low)
+        while chunk := list(itertools.islice(rows, _CHUNK)):
+            yield chunk
+
     def scan_entries(
         self,
         space: int,

@@ -73,11 +73,12 @@ def move(db: Connection, rng: random.Random, number: int) -> None:
 def churn(db: Connection, rng: random.Random) -> None:
     """Change documents of the table whose indexes are being built."""
     number = rng.randrange(DOCUMENTS * 2)
+    durability = rng.choice(["hard", "soft"])
     if rng.random() < 0.3:
-        r.table("documents").get(number).delete().run(db)
+        r.table("documents").get(number).delete(durability=durability).run(db)
     else:
         changed = {**document(number), "kind": rng.randrange(9), "tags": [f"t{rng.randrange(6)}"]}
-        r.table("documents").insert(changed, conflict="replace").run(db)
+        r.table("documents").insert(changed, conflict="replace", durability=durability).run(db)
 
 
 def grow(db: Connection) -> None:
