@@ -300,8 +300,8 @@ class R:
         """Put a key of `order_by` in ascending order, which is the default."""
     def avg(self, sequence: Data | Callable[..., Data], key: Query | str | Callable[[Query], Data] | None = ..., /) -> Query:
         """The average of numbers: of the elements, or of a field or function of each."""
-    def binary(self, data: Query | bytes | bytearray | memoryview | str, /) -> Query:
-        """Binary data: Python's bytes, or the UTF-8 of a string."""
+    def binary(self, data: Data, /) -> Query:
+        """Binary data: Python's bytes, or, of a query that gives a string, its UTF-8."""
     def bit_and(self, left: Query | int, /, *more: Query | int) -> Query:
         """The bits that all whole numbers have, in two's complement."""
     def bit_not(self, number: Query | int, /) -> Query:
@@ -386,8 +386,8 @@ class R:
         """An object of names and values in turns, where names are not known when the query is written."""
     def or_(self, *values: Data) -> Query:
         """The first value that counts as true (all but False and null do), or else the last one; False of none."""
-    def random(self, first: Query | int | float | None = ..., second: Query | int | float | None = ..., /, *, float: Query | bool = ...) -> Query:
-        """A random number: of [0, 1) without bounds, a whole one of [0, `first`), or of [`first`, `second`)."""
+    def random(self, *bounds: Query | int | float, float: Data = ...) -> Query:
+        """A random number: `r.random()` is of [0, 1), `r.random(n)` a whole one of [0, n), `r.random(a, b)` one of [a, b)."""
     def range(self, first: Query | int | None = ..., end: Query | int | None = ..., /) -> Query:
         """Whole numbers from 0 without an end, up to one number, or from one up to another, which is not among them."""
     def reduce(self, sequence: Data | Callable[..., Data], function: Query | Callable[[Query, Query], Data], /) -> Query:
@@ -410,7 +410,7 @@ class R:
         """The name of a value's type: NULL, BOOL, NUMBER, STRING, ARRAY, OBJECT, PTYPE<TIME>, STREAM, TABLE and so on."""
     def union(self, *sequences: Data | Callable[..., Data], interleave: Query | bool | str | Array | Callable[..., Data] = ...) -> Query:
         """The elements of several sequences, one sequence after the other."""
-    def uuid(self, name: Query | str | None = ..., /) -> Query:
+    def uuid(self, *name: Query | str) -> Query:
         """A random UUID, or the one that belongs to a name: always the same for the same."""
     def vector(self, numbers: Data, /, *, type: Query | str | None = ...) -> Query:
         """A vector of numbers: packed, as embeddings are stored, in `type` `"float32"` (the default), `"float16"`, `"int8"` or `"bits"` (of zeros and ones)."""

@@ -48,6 +48,8 @@ _USUAL: Final = frozenset({dict, list, str, int, float, bool, type(None)})
 def build(declaration: Declaration, args: tuple[Any, ...], options: Mapping[str, Any], chain: type[Chain]) -> Term:
     """A Term of a declared kind from what the user gave. Functions are called with objects of `chain`."""
     expands = declaration.kind.expands
+    if "checks_given" in declaration.hooks:
+        declaration.hooks["checks_given"](*args)
     converted = []
     for index, arg in enumerate(args):
         argument = argument_for(declaration.parameter(index), arg, chain)

@@ -7,11 +7,12 @@ has no form for is an object with a `$reql_type$`: binary, times, geometry, vect
 from __future__ import annotations
 
 import json
+import re
 from base64 import b64encode
 from typing import Any, Final
 
 from query.errors import ReqlQueryLogicError
-from query.values import Bound, Geometry, Time, Value
+from query.values import MAX_INT, MIN_INT, Bound, Geometry, Time, Value
 from query.vectors import Vector
 
 MAX_SHOWN: Final = 300
@@ -24,7 +25,29 @@ def compact(value: Value) -> str:
     >>> compact({"b": [1.0, None], "a": "ü"})
     '{"a":"ü","b":[1,null]}'
     """
-    return json.dumps(_plain(value), ensure_ascii=False, separators=(",", ":"))
+    kind = type(value)
+    if kind is str:
+        return _quoted(value)
+    if kind is int or kind is float:
+        return number_text(value)
+    if kind is dict:
+        return "{" + ",".join([f"{_quoted(name)}:{compact(value[name])}" for name in sorted(value)]) + "}"
+    if kind is list:
+        return "[" + ",".join(map(compact, value)) + "]"
+    if value is None or kind is bool:
+        return "null" if value is None else "true" if value else "false"
+    return compact(_plain(value))
+
+
+_ESCAPE: Final = re.compile(r"\\(?:\\|u00[01][0-9a-f])")
+
+
+def _quoted(text: str) -> str:
+    """A string as JSON; the control characters with capital letters, as RapidJSON writes them."""
+    quoted: str = json.encoder.encode_basestring(text)
+    if text.isprintable():
+        return quoted
+    return _ESCAPE.sub(lambda found: f"{found[0][:2]}{found[0][2:].upper()}", quoted)
 
 
 def pretty(value: Value) -> str:
@@ -41,12 +64,39 @@ def shown(value: Value) -> str:
 
 
 def number_text(number: int | float) -> str:
-    """A number as text; the same for 1 and 1.0.
+    """A number as RapidJSON writes it; the same for 1 and 1.0.
 
-    >>> number_text(1.0), number_text(-2.5), number_text(2**53)
-    ('1', '-2.5', '9007199254740992')
+    >>> number_text(1.0), number_text(-2.5), number_text(2**53), number_text(1e20), number_text(1e-7)
+    ('1', '-2.5', '9007199254740992', '100000000000000000000.0', '1e-7')
     """
-    return repr(_number(number))
+    text = repr(number)
+    if isinstance(number, int):
+        return text
+    if number.is_integer() and MIN_INT <= number <= MAX_INT and text != "-0.0":
+        return repr(int(number))
+    return text if "e" not in text else _scientific(text)
+
+
+_WIDEST: Final = 21
+"""Digits of a number that is written without an exponent."""
+
+
+def _scientific(text: str) -> str:
+    """A number that Python writes with an exponent, with one only where RapidJSON writes it."""
+    sign, mantissa, power = _EXPONENT.fullmatch(text).groups()  # type: ignore[union-attr]
+    digits = mantissa.replace(".", "")
+    point = int(power) + 1
+    if len(digits) <= point <= _WIDEST:
+        return f"{sign}{digits}{'0' * (point - len(digits))}.0"
+    if -6 < point <= 0:
+        return f"{sign}0.{'0' * -point}{digits}"
+    if 0 < point <= _WIDEST:
+        return f"{sign}{digits[:point]}.{digits[point:]}"
+    fraction = f".{digits[1:]}" if len(digits) > 1 else ""
+    return f"{sign}{digits[0]}{fraction}e{point - 1}"
+
+
+_EXPONENT: Final = re.compile(r"(-?)([0-9.]+)e([+-][0-9]+)")
 
 
 def _number(number: int | float) -> int | float:

@@ -222,7 +222,10 @@ class _Printer:
         separator = ""
         for index, arg in enumerate(node.args[first:], first):
             self.put(separator)
-            self.argument(arg, (*path, index), _takes_function(declaration, index))
+            if declaration is not None and "checks_given" in declaration.hooks and type(arg) is not bytes:
+                self.base(arg, (*path, index))  # what a query gives, and not Python's
+            else:
+                self.argument(arg, (*path, index), _takes_function(declaration, index))
             separator = ", "
         for name, arg in node.options.items():
             self.put(f"{separator}{name}=")

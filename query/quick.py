@@ -90,7 +90,7 @@ def takes_one_text(declaration: Declaration) -> bool:
 
 
 def _is_quick(declaration: Declaration) -> bool:
-    return not declaration.kind.expands and "checks" not in declaration.hooks
+    return not declaration.kind.expands and not {"checks", "checks_given"} & declaration.hooks.keys()
 
 
 def _places(declaration: Declaration, first: int) -> list[_Place]:

@@ -32,6 +32,7 @@ The hooks of a declaration, all optional; `query.evaluate` calls them once per q
 | `streams`       | whether the term is sure to be a stream, where neither its annotation nor `transforms` tells |
 | `accumulates`   | a closure of `Grouped` for a term on grouped data that need not hold the groups' rows, or None |
 | `checks`        | nothing: raises ReqlServerCompileError, as the term is built, for what no parameter alone tells |
+| `checks_given`  | nothing: raises ReqlDriverCompileError, for Python objects that the term does not take       |
 
 Wire numbers are RethinkDB's, from 10,000 our own; a number is never used twice.
 """
@@ -164,6 +165,10 @@ class Declaration:
     def checks(self, hook: Hook) -> Hook:
         """Declare a check of the term as a whole: `(node) -> None`."""
         return self._hook("checks", hook)
+
+    def checks_given(self, hook: Hook) -> Hook:
+        """Declare a check of what the user gave, before it becomes arguments: `(*given) -> None`."""
+        return self._hook("checks_given", hook)
 
     def _hook(self, name: str, hook: Hook) -> Hook:
         assert name not in self.hooks, f"{self.name} has {name} already"

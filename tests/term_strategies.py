@@ -57,7 +57,8 @@ def _declared(
     for index in range(count):
         parameter = declaration.parameter(index)
         assert parameter is not None
-        args.append(_argument(draw, parameter, declaration.functions, known, levels - 1, scope))
+        arg = _argument(draw, parameter, declaration.functions, known, levels - 1, scope)
+        args.append(r.expr(arg) if "checks_given" in declaration.hooks else arg)
     chosen = draw(st.lists(st.sampled_from(sorted(declaration.options)), unique=True)) if declaration.options else []
     options = {name: _argument(draw, declaration.options[name], None, known, levels - 1, scope) for name in chosen}
     try:

@@ -1,16 +1,14 @@
-"""Types told and changed: `coerce_to`, `type_of`, `info`, JSON, binary, UUIDs."""
+"""Types told and changed: `coerce_to`, `type_of`, `info`."""
 
 from __future__ import annotations
 
-import json as python_json
 import math
 import re
-import uuid as python_uuid
 from collections.abc import Callable
-from typing import Any, Final, NoReturn, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from query.closures import Closure, Env, as_value, located
-from query.errors import ReqlCompileError, ReqlError, ReqlNonExistenceError, ReqlQueryLogicError
+from query.errors import ReqlError, ReqlNonExistenceError, ReqlQueryLogicError
 from query.evaluate import Compiler
 from query.json_text import compact, number_text, shown
 from query.registry import term
@@ -30,10 +28,10 @@ from query.runtime import (
 )
 from query.tables import range_of
 from query.term import Argument, Term
+from query.terms.binary import text_of_binary
 from query.terms.selecting import between
-from query.values import MAXVAL, MINVAL, Bound, Value, check_number, from_python
+from query.values import MAXVAL, MINVAL, Bound, Value, check_number
 from query.vectors import Vector
-from query.wire import decode
 
 
 @term(52, on="both")
@@ -90,15 +88,6 @@ def _of_hexadecimal(text: str) -> int | float:
     return int(number) if number.is_integer() else number
 
 
-def _to_text(run: Run, binary: bytes) -> Value:
-    try:
-        return binary.decode()
-    except UnicodeDecodeError as error:
-        raise ReqlQueryLogicError(
-            f"Expected UTF-8 to make a string of but found another byte at place {error.start}."
-        ) from None
-
-
 def _to_pairs(run: Run, document: Document) -> Value:
     run.check_size(len(document))
     return [[name, document[name]] for name in sorted(document)]
@@ -132,7 +121,7 @@ _COERCIONS: Final[dict[tuple[type, str], Coercion]] = {
     (Vector, "ARRAY"): lambda run, vector: vector.numbers(),
     (str, "NUMBER"): _to_number,
     (str, "BINARY"): lambda run, text: text.encode(),
-    (bytes, "STRING"): _to_text,
+    (bytes, "STRING"): lambda run, binary: text_of_binary(binary),
     (int, "STRING"): lambda run, number: number_text(number),
     (float, "STRING"): lambda run, number: number_text(number),
 }
@@ -258,82 +247,3 @@ def _(compiler: Compiler, node: Term) -> Closure:
             raise located(error, node) from None
 
     return told
-
-
-# JSON
-
-
-@term(98, on="r")
-def json(text: str) -> Value:
-    """The value that a JSON text stands for; ReqlQueryLogicError where it stands for none.
-
-    >>> r.json('{"a": [1, 2.5]}').run(db)
-    {'a': [1, 2.5]}
-    """
-    try:
-        found = python_json.loads(
-            text,
-            parse_int=_whole_number,
-            parse_float=lambda digits: check_number(float(digits)),
-            parse_constant=_refuse_constant,
-            object_hook=_revived,
-        )
-        return from_python(found)
-    except RecursionError:
-        raise ReqlQueryLogicError("Nesting depth limit exceeded: the JSON text has too many levels.") from None
-    except (ValueError, ReqlCompileError) as error:
-        raise ReqlQueryLogicError(f'Failed to parse "{_beginning(text)}" as JSON: {error}') from None
-
-
-def _whole_number(digits: str) -> Value:
-    return check_number(int(digits) if len(digits) <= 20 else float(digits))
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number of JSON")
-
-
-def _revived(found: Document) -> Value:
-    """An object, or what it stands for where it has a `$reql_type$`."""
-    return decode(found) if "$reql_type$" in found else found
-
-
-def _beginning(text: str) -> str:
-    return text if len(text) <= 40 else f"{text[:37]}..."
-
-
-@term(172, aliases=("to_json",))
-def to_json_string(value: Value) -> str:
-    """The value as JSON text; times and binaries as objects with a `$reql_type$`.
-
-    >>> r.expr({"a": [1, None]}).to_json_string().run(db)
-    '{"a":[1,null]}'
-    """
-    return compact(value)
-
-
-# Binary, UUIDs
-
-
-@term(155, on="r")
-def binary(data: bytes | str) -> bytes:
-    """Binary data: Python's bytes, or the UTF-8 of a string.
-
-    >>> r.binary(b"abc").count().run(db)
-    3
-    """
-    return data if isinstance(data, bytes) else data.encode()
-
-
-_NAMESPACE: Final = python_uuid.UUID("91461c99-f89d-49d2-af96-d8e2e14e9b58")
-"""RethinkDB's, so that a name has the same UUID here and there."""
-
-
-@term(169, on="r", deterministic=False)
-def uuid(name: str | None = None) -> str:
-    """A random UUID, or the one that belongs to a name: always the same for the same.
-
-    >>> r.uuid("slava@example.com").run(db)
-    '90691cbc-b5ea-5826-ae98-951e30fc3b2d'
-    """
-    return str(python_uuid.uuid4() if name is None else python_uuid.uuid5(_NAMESPACE, name))

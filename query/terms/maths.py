@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import operator
-import random as dice
 from collections.abc import Callable
 from functools import reduce
 from typing import Final, TypeAlias
@@ -297,33 +296,3 @@ def _shift(bits: int) -> int:
     if bits < 0:
         raise ReqlQueryLogicError("Cannot bit-shift by a negative value.")
     return bits
-
-
-# Dice
-
-
-@term(151, name="random", on="r", deterministic=False)
-def random_(
-    first: int | float | None = None,
-    second: int | float | None = None,
-    *,
-    float: bool = False,  # noqa: A002 - the option's name
-) -> Value:
-    """A random number: of [0, 1) without bounds, a whole one of [0, `first`), or of [`first`, `second`).
-
-    `float=True` gives one that need not be whole; then the bounds may stand in either order.
-
-    >>> r.random(1, 2).run(db)
-    1
-    """
-    if first is None:
-        return dice.random()
-    low, high = (0, first) if second is None else (first, second)
-    if float:
-        return low + (high - low) * dice.random()
-    for bound in (low, high):
-        if not isinstance(bound, int) and not bound.is_integer():
-            raise ReqlQueryLogicError(f"Number not an integer: {bound!r}")
-    if low >= high:
-        raise ReqlQueryLogicError(f"Lower bound ({low}) is not less than upper bound ({high}).")
-    return dice.randrange(int(low), int(high))
