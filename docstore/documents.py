@@ -37,6 +37,7 @@ from query.values import (
     MAX_INT,
     MAX_NESTING,
     MIN_INT,
+    PSEUDO_TYPE,
     VALUE_TYPES,
     Bound,
     Geometry,
@@ -69,6 +70,8 @@ _BITS: Final = 4
 _VECTOR_CODES: Final[dict[VectorType, int]] = {"float32": 1, "float16": 2, "int8": 3}
 _VECTOR_TYPES: Final = {code: kind for kind, code in _VECTOR_CODES.items()}
 
+_PSEUDO_TYPE_BYTES: Final = PSEUDO_TYPE.encode()
+
 _CONTAINERS: Final = frozenset([*range(0x80, 0xA0), *range(0xDC, 0xE0)])
 _NO_CONTAINER: Final = bytes(set(range(256)) - _CONTAINERS)
 """The bytes that begin no map or array. Each level needs one that does: so most documents are seen to be flat enough in
@@ -80,8 +83,6 @@ _time_form = Struct(">qh")
 def _extension_of(value: object) -> msgspec.msgpack.Ext:
     if type(value) is Time:
         return msgspec.msgpack.Ext(_TIME, _time_form.pack(value.epoch_microseconds, value.offset_minutes))
-    if type(value) is Geometry:
-        return msgspec.msgpack.Ext(_GEOMETRY, _encode(value.geojson))
     if type(value) is Vector:
         return msgspec.msgpack.Ext(_VECTOR, pack_vector(value))
     if type(value) is Bound:
@@ -133,6 +134,9 @@ def encode_document(document: Document) -> bytes:
     """
     try:
         data = _encode(document)
+        if _PSEUDO_TYPE_BYTES in data:
+            # msgspec writes a geometry, which is a dict, as a map.
+            data = _encode(_with_extensions(document))
     except RecursionError:
         raise _nesting_error() from None
     except UnicodeEncodeError as error:
@@ -146,6 +150,16 @@ def encode_document(document: Document) -> bytes:
     if len(data.translate(None, _NO_CONTAINER)) > MAX_NESTING and is_deeper(document, MAX_NESTING):
         raise _nesting_error()
     return data
+
+
+def _with_extensions(value: Value) -> Any:
+    """The value with its geometries in the form in which they are stored."""
+    kind = type(value)
+    if kind is dict:
+        return {name: _with_extensions(item) for name, item in value.items()}
+    if kind is list:
+        return [_with_extensions(item) for item in value]
+    return msgspec.msgpack.Ext(_GEOMETRY, _encode(value.geojson)) if kind is Geometry else value
 
 
 def _nesting_error() -> ReqlQueryLogicError:

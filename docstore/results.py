@@ -14,7 +14,7 @@ from typing import Any
 from query.errors import ReqlQueryLogicError
 from query.json_text import vector_json
 from query.runtime import Database, Function, Grouped, Literal, Row, runtime_type_name
-from query.values import Bound, Geometry, Time, Value
+from query.values import Bound, Time, Value
 from query.vectors import Made, Vector
 
 
@@ -85,4 +85,4 @@ def _hashable(key: Any) -> Any:
         return tuple([_hashable(item) for item in key])
     if isinstance(key, dict):
         return frozenset((name, _hashable(item)) for name, item in key.items())
-    return repr(key.geojson) if isinstance(key, Geometry) else key
+    return key

@@ -25,7 +25,17 @@ from query.errors import ReqlArgumentError, ReqlDriverCompileError, ReqlServerCo
 from query.printer import Path, underline
 from query.registry import Declaration, Parameter
 from query.term import FUNC, VAR, Argument, Source, Term, expand, make_array, make_object
-from query.values import MAX_NESTING, VALUE_TYPES, NotPlainError, describe, from_python, is_deeper, nesting_error
+from query.values import (
+    MAX_NESTING,
+    PSEUDO_TYPE,
+    VALUE_TYPES,
+    NotPlainError,
+    describe,
+    from_python,
+    is_deeper,
+    nesting_error,
+    pseudo_value,
+)
 
 
 class Chain:
@@ -99,7 +109,8 @@ def _mixed(data: Any, depth: int, chain: type[Chain]) -> Argument:
             if not isinstance(name, str):
                 raise ReqlDriverCompileError(f"Object keys must be strings: expected str but found {describe(name)}.")
             fields[from_python(name)] = _mixed(item, depth + 1, chain)
-        return make_object(fields)
+        made = make_object(fields)
+        return pseudo_value(made) if type(made) is dict and PSEUDO_TYPE in made else made
     if isinstance(data, list | tuple):
         return make_array([_mixed(item, depth + 1, chain) for item in data])
     if callable(data):

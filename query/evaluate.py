@@ -46,7 +46,7 @@ from query.profile import Profile
 from query.registry import BY_KIND, Declaration
 from query.runtime import Fields, Function, Grouped, Stream, collect, iterate, type_error
 from query.term import FUNC, IMPLICIT_VAR, MAKE_ARRAY, MAKE_OBJ, PARAMETER, VAR, Argument, Kind, Source, Term
-from query.values import VALUE_TYPES, Value
+from query.values import PSEUDO_TYPE, VALUE_TYPES, Value, pseudo_value
 
 SLOT: Final = Kind("slot", -2, structural=True)
 """A place of the environment, for terms that the compiler makes: its argument is the place."""
@@ -308,6 +308,8 @@ class Compiler:
         def build(env: Env) -> dict[str, Value]:
             return {name: as_field(item(env)) for name, item in items}
 
+        if PSEUDO_TYPE in node.options:
+            return lambda env: pseudo_value(build(env))
         return build
 
     def is_special(self, node: Term) -> bool:

@@ -1,5 +1,4 @@
-"""Values as the Python text that makes them, whole or cut short; it needs `r`, `datetime`, `Geometry`
-and `Vector` at hand."""
+"""Values as the Python text that makes them, whole or cut short; it needs `r`, `datetime` and `Vector` at hand."""
 
 from __future__ import annotations
 
@@ -55,5 +54,5 @@ def _scalar(value: Value) -> str:
         parts += [value.second, value.microsecond] if value.microsecond else [value.second] if value.second else []
         return f"datetime.datetime({', '.join(map(str, parts))}, tzinfo=r.make_timezone({value.zone!r}))"
     if type(value) is Geometry:
-        return f"Geometry({literal(value.geojson)})"
+        return literal(dict(value))
     return repr(value)

@@ -2,7 +2,7 @@
 
     r.table('posts').filter(lambda var_1: (var_1['stars'] > 3))
 
-Evaluated with `r`, `datetime`, `Geometry` and `Vector` at hand, the text of `print_query` gives an equal Term. (Not quite: a Term
+Evaluated with `r`, `datetime` and `Vector` at hand, the text of `print_query` gives an equal Term. (Not quite: a Term
 that did not come from `query.builder` may number its variables in another way; and an iterable that a query reads is
 printed by its type alone.)
 

@@ -60,6 +60,9 @@ class Bound:
         return self.type_name
 
 
+PSEUDO_TYPE: Final = "$reql_type$"
+"""The field that tells what an object stands for, where it stands for a value that JSON has no form for."""
+
 MINVAL: Final = Bound("MINVAL")
 MAXVAL: Final = Bound("MAXVAL")
 
@@ -147,22 +150,35 @@ def zone_minutes(text: str) -> int:
 
 
 @final
-class Geometry:
-    """A point, a line or a polygon on the earth, as GeoJSON says it: `{"type": ..., "coordinates": ...}`."""
+class Geometry(dict[str, Any]):
+    """A point, a line or a polygon on the earth: the GeoJSON object `{"type": ..., "coordinates": ...}`.
 
-    __slots__ = ("geojson",)
+    To users it is a dict with a `$reql_type$` in it, as RethinkDB's drivers give it; not to be changed.
+    """
 
-    def __init__(self, geojson: dict[str, Value]) -> None:
-        self.geojson = geojson
+    __slots__ = ()
+
+    def __init__(self, geojson: Mapping[str, Value]) -> None:
+        super().__init__({PSEUDO_TYPE: "GEOMETRY", **geojson})
+
+    @property
+    def geojson(self) -> dict[str, Value]:
+        """The object without its `$reql_type$`."""
+        return {name: item for name, item in self.items() if name != PSEUDO_TYPE}
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Geometry) and equal(self.geojson, other.geojson)
+        if isinstance(other, Geometry):
+            return equal(self.geojson, other.geojson)
+        return super().__eq__(other)
 
-    def __hash__(self) -> int:
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:  # type: ignore[override]
         return hash(_object_key(self.geojson))
 
-    def __repr__(self) -> str:
-        return f"Geometry({self.geojson!r})"
+    def __reduce__(self) -> Any:
+        return (Geometry, (self.geojson,))
 
 
 _TYPE_NAMES: Final[dict[type, str]] = {
@@ -355,7 +371,7 @@ def _copy(data: Any, depth: int) -> Value:
             if type(name) is not str or not name.isascii():
                 name = _checked_name(name, "")
             result[name] = item if type(item) is str and item.isascii() else _copy(item, depth)
-        return result
+        return result if PSEUDO_TYPE not in result else pseudo_value(result)
     return _uncommon_from_python(data, "", depth)
 
 
@@ -376,6 +392,13 @@ def _find_fault(data: object, where: str, depth: int) -> None:
         _refuse_number(data, where)
     elif type(data) is Time or type(data) not in VALUE_TYPES:
         _uncommon_from_python(data, where, depth)
+
+
+def pseudo_value(fields: dict[str, Value]) -> Value:
+    """What an object with a `$reql_type$` stands for; itself where that is nothing known."""
+    if fields[PSEUDO_TYPE] == "GEOMETRY":
+        return Geometry(fields)
+    return fields
 
 
 def _refuse_number(number: int | float, where: str) -> Value:

@@ -325,10 +325,7 @@ def _number(number: Json) -> int | float:
 
 
 def _geometry(data: dict[str, Json]) -> Geometry:
-    geojson = from_python(data)
-    if type(geojson.get("type")) is not str or type(geojson.get("coordinates")) is not list:
-        raise ReqlDriverCompileError(f"Expected a GEOMETRY with `type` and `coordinates` but found {describe(data)}.")
-    return Geometry(geojson)
+    return Geometry(from_python(data))  # what is no GeoJSON is told where it is used
 
 
 def _vector(data: dict[str, Json]) -> Vector:

@@ -44,7 +44,7 @@ PRINTED = [
     ),
     (r.expr(b"x"), "b'x'"),
     (r.expr(Time.at(0, 90)), "datetime.datetime(1970, 1, 1, 1, 30, tzinfo=r.make_timezone('+01:30'))"),
-    (r.expr(Geometry({"type": "Point", "coordinates": [1, 2]})), "Geometry({'type': 'Point', 'coordinates': [1, 2]})"),
+    (r.expr(Geometry({"type": "Point", "coordinates": [1, 2]})), "r.expr({'$reql_type$': 'GEOMETRY', 'type': 'Point', 'coordinates': [1, 2]})"),
 ]
 
 

@@ -107,7 +107,6 @@ def test_a_term_without_arguments_may_leave_them_out() -> None:
         ({"$reql_type$": "BINARY", "data": "?"}, ReqlDriverCompileError, "in base64"),
         ({"$reql_type$": "TIME", "epoch_time": 1e99, "timezone": "Z"}, ReqlDriverCompileError, "Expected a TIME"),
         ({"$reql_type$": "TIME", "epoch_time": 0, "timezone": []}, ReqlDriverCompileError, "Expected a TIME"),
-        ({"$reql_type$": "GEOMETRY", "type": 1}, ReqlDriverCompileError, "Expected a GEOMETRY"),
         (float("nan"), ReqlDriverCompileError, "Expected a finite number"),
         (2**64, ReqlDriverCompileError, "Expected an integer of 64 bits"),
         ({1, 2}, ReqlDriverCompileError, "Expected a query as JSON but found set {1, 2}."),
