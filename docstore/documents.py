@@ -33,19 +33,8 @@ import msgspec
 
 from docstore.errors import CorruptStoreError
 from query.errors import ReqlInternalError, ReqlQueryLogicError, ReqlResourceLimitError
-from query.values import (
-    MAX_INT,
-    MAX_NESTING,
-    MIN_INT,
-    PSEUDO_TYPE,
-    VALUE_TYPES,
-    Bound,
-    Geometry,
-    Time,
-    Value,
-    describe,
-    is_deeper,
-)
+from query.geometries import PSEUDO_TYPE, Geometry
+from query.values import MAX_INT, MAX_NESTING, MIN_INT, VALUE_TYPES, Bound, Time, Value, describe, is_deeper
 from query.vectors import Vector, VectorType, packed_size
 
 __all__ = [

@@ -46,7 +46,8 @@ from typing import Any, Final
 
 from docstore.errors import CorruptStoreError
 from query.errors import ReqlQueryLogicError
-from query.values import MAX_INT, MAXVAL, MIN_INT, MINVAL, Bound, Geometry, Time, Value, check_number, describe
+from query.geometries import Geometry
+from query.values import MAX_INT, MAXVAL, MIN_INT, MINVAL, Bound, Time, Value, check_number, describe
 from query.vectors import Vector, unform
 
 __all__ = ["decode_key", "encode_key", "prefix_successor"]

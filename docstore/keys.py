@@ -19,7 +19,8 @@ from typing import Final, Literal, TypeAlias
 from docstore.key_form import decode_key, encode_key, prefix_successor
 from docstore.storage.engine import MAX_KEY_BYTES
 from query.errors import ReqlNonExistenceError, ReqlQueryLogicError
-from query.values import Bound, Geometry, Time, Value, type_name
+from query.geometries import Geometry
+from query.values import Bound, Time, Value, type_name
 
 __all__ = [
     "MAX_KEY_BYTES",

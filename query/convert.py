@@ -22,12 +22,12 @@ from typing import Any, Final
 from query.annotations import accepted, argument_error, takes_function, takes_source
 from query.closures import arity_error
 from query.errors import ReqlArgumentError, ReqlDriverCompileError, ReqlServerCompileError
+from query.geometries import PSEUDO_TYPE
 from query.printer import Path, underline
 from query.registry import Declaration, Parameter
 from query.term import FUNC, VAR, Argument, Source, Term, expand, make_array, make_object
 from query.values import (
     MAX_NESTING,
-    PSEUDO_TYPE,
     VALUE_TYPES,
     NotPlainError,
     describe,

@@ -41,12 +41,13 @@ from query.closures import (
     located,
 )
 from query.errors import ReqlError, ReqlQueryLogicError, ReqlServerCompileError
+from query.geometries import PSEUDO_TYPE
 from query.plain import compile_plain
 from query.profile import Profile
 from query.registry import BY_KIND, Declaration
 from query.runtime import Fields, Function, Grouped, Stream, collect, iterate, type_error
 from query.term import FUNC, IMPLICIT_VAR, MAKE_ARRAY, MAKE_OBJ, PARAMETER, VAR, Argument, Kind, Source, Term
-from query.values import PSEUDO_TYPE, VALUE_TYPES, Value, pseudo_value
+from query.values import VALUE_TYPES, Value, pseudo_value
 
 SLOT: Final = Kind("slot", -2, structural=True)
 """A place of the environment, for terms that the compiler makes: its argument is the place."""

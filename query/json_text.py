@@ -12,7 +12,8 @@ from base64 import b64encode
 from typing import Any, Final
 
 from query.errors import ReqlQueryLogicError
-from query.values import MAX_INT, MIN_INT, Bound, Geometry, Time, Value
+from query.geometries import Geometry
+from query.values import MAX_INT, MIN_INT, Bound, Time, Value
 from query.vectors import Vector
 
 MAX_SHOWN: Final = 300

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from query.values import Geometry, Time, Value
+from query.geometries import Geometry
+from query.values import Time, Value
 from query.vectors import Vector
 
 

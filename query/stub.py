@@ -20,11 +20,12 @@ from pathlib import Path
 from typing import Any, Final, Union, get_args, get_origin
 
 from query import builder
+from query.geometries import Geometry
 from query.operators import ARITHMETIC, LOGIC, OPERATORS
 from query.registry import TERMS, Declaration, Parameter
 from query.runtime import Function
 from query.term import Source
-from query.values import Geometry, Time
+from query.values import Time
 
 STUB: Final = Path(__file__).with_name("builder.pyi")
 
@@ -38,8 +39,8 @@ from datetime import datetime, tzinfo
 from typing import Any, Protocol, TypeAlias
 
 from query.convert import Chain
+from query.geometries import Geometry
 from query.term import Argument
-from query.values import Geometry
 
 Array: TypeAlias = Sequence[object]
 Object: TypeAlias = Mapping[str, object]

@@ -33,6 +33,8 @@ from typing import Any, Final, TypeAlias, final
 
 from query.collection import BULK, paused_collection
 from query.errors import ReqlDriverCompileError, ReqlQueryLogicError
+from query.geometries import PSEUDO_TYPE
+from query.geometries import Geometry as Geometry
 from query.vectors import Vector, vector_from_python
 
 Value: TypeAlias = Any
@@ -59,9 +61,6 @@ class Bound:
     def __reduce__(self) -> str:
         return self.type_name
 
-
-PSEUDO_TYPE: Final = "$reql_type$"
-"""The field that tells what an object stands for, where it stands for a value that JSON has no form for."""
 
 MINVAL: Final = Bound("MINVAL")
 MAXVAL: Final = Bound("MAXVAL")
@@ -147,38 +146,6 @@ def zone_minutes(text: str) -> int:
     if int(hours) > 23 or int(minutes) > 59:
         raise ValueError(text)
     return (int(hours) * 60 + int(minutes)) * (-1 if text[0] == "-" else 1)
-
-
-@final
-class Geometry(dict[str, Any]):
-    """A point, a line or a polygon on the earth: the GeoJSON object `{"type": ..., "coordinates": ...}`.
-
-    To users it is a dict with a `$reql_type$` in it, as RethinkDB's drivers give it; not to be changed.
-    """
-
-    __slots__ = ()
-
-    def __init__(self, geojson: Mapping[str, Value]) -> None:
-        super().__init__({PSEUDO_TYPE: "GEOMETRY", **geojson})
-
-    @property
-    def geojson(self) -> dict[str, Value]:
-        """The object without its `$reql_type$`."""
-        return {name: item for name, item in self.items() if name != PSEUDO_TYPE}
-
-    def __eq__(self, other: object) -> bool:
-        if isinstance(other, Geometry):
-            return equal(self.geojson, other.geojson)
-        return super().__eq__(other)
-
-    def __ne__(self, other: object) -> bool:
-        return not self == other
-
-    def __hash__(self) -> int:  # type: ignore[override]
-        return hash(_object_key(self.geojson))
-
-    def __reduce__(self) -> Any:
-        return (Geometry, (self.geojson,))
 
 
 _TYPE_NAMES: Final[dict[type, str]] = {

@@ -32,6 +32,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from query.errors import ReqlDriverCompileError, ReqlServerCompileError
+from query.geometries import Geometry
 from query.json_text import vector_json
 from query.registry import BY_NUMBER, Declaration
 from query.term import (
@@ -48,7 +49,7 @@ from query.term import (
     make_array,
     make_object,
 )
-from query.values import MAX_NESTING, MAXVAL, MINVAL, Bound, Geometry, Time, Value, describe, from_python, zone_minutes
+from query.values import MAX_NESTING, MAXVAL, MINVAL, Bound, Time, Value, describe, from_python, zone_minutes
 from query.vectors import TYPES, Vector, packed_size
 
 Json: TypeAlias = Any

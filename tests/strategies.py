@@ -12,7 +12,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from query.values import MAX_INT, MIN_INT, Geometry, Time, Value
+from query.geometries import Geometry
+from query.values import MAX_INT, MIN_INT, Time, Value
 from query.vectors import Vector
 
 FIRST_MICROSECOND = -62_135_596_800_000_000

@@ -16,9 +16,10 @@ from query import Query, r
 from query.annotations import accepted, takes_function
 from query.convert import build
 from query.errors import ReqlArgumentError
+from query.geometries import Geometry
 from query.registry import TERMS, Declaration, Parameter
 from query.term import Term
-from query.values import Geometry, Time
+from query.values import Time
 from query.vectors import Vector
 from tests import strategies
 

@@ -13,7 +13,8 @@ import docstore
 from docstore.documents import MAX_DOCUMENT_BYTES, decode_document, encode_document
 from docstore.keys import decode_key, encode_key
 from docstore.storage.engine import MAX_KEY_BYTES, MAX_MEMBER_BYTES, MAX_SPACE
-from query.values import MAX_NESTING, MAXVAL, MINVAL, Geometry, Time, compare, equal
+from query.geometries import Geometry
+from query.values import MAX_NESTING, MAXVAL, MINVAL, Time, compare, equal
 from query.vectors import Vector
 
 FORMAT = (Path(docstore.__file__).parent / "FORMAT.md").read_text()

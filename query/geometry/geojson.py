@@ -13,11 +13,12 @@ from itertools import pairwise
 from typing import Final, TypeAlias
 
 from query.errors import ReqlNonExistenceError, ReqlQueryLogicError
+from query.geometries import Geometry
 from query.geometry.shapes import Line, Point, Polygon, Shape, ring_edges
 from query.geometry.vectors import Vector, of_degrees
 from query.json_text import pretty, shown
 from query.runtime import type_error
-from query.values import Geometry, Value
+from query.values import Value
 
 Position: TypeAlias = tuple[float, float]
 """A longitude and a latitude in degrees."""

@@ -14,13 +14,14 @@ from query.arguments import union_of
 from query.closures import Closure, Env, KeepMaker, MakeKeep, as_literal, located
 from query.errors import ReqlError, ReqlNonExistenceError, ReqlQueryLogicError
 from query.evaluate import Compiler
+from query.geometries import Geometry
 from query.json_text import shown
 from query.merge import merge as merged
 from query.registry import term
 from query.runtime import Document, Fields, Function, Keep, Literal, Row, Run, Stream, runtime_type_name
 from query.selectors import Selectors, has_all, plucked, stripped
 from query.term import FUNC, Argument, Term
-from query.values import VALUE_TYPES, Value
+from query.values import VALUE_TYPES, Time, Value, type_name
 
 Change: TypeAlias = Callable[[Document], Value]
 
@@ -94,6 +95,8 @@ def _applied(found: Any, change: Change, node: Term) -> Any:
 
 
 def _no_object(found: Any, node: Term) -> ReqlError:
+    if type(found) is Geometry or type(found) is Time:
+        return ReqlQueryLogicError(f"Cannot call `{node.kind.name}` on objects of type `{type_name(found)}`.", node)
     error = ReqlNonExistenceError if found is None else ReqlQueryLogicError
     text = shown(found) if type(found) in VALUE_TYPES else runtime_type_name(found)
     return error(f"Cannot perform {node.kind.name} on a non-object non-sequence `{text}`.", node)

@@ -13,13 +13,17 @@ from typing import Any, Final, NamedTuple
 from query.closures import Closure, Env, KeepMaker, as_value, located
 from query.errors import ReqlError, ReqlNonExistenceError, ReqlQueryLogicError
 from query.evaluate import Compiler
+from query.geometries import PSEUDO_TYPE, Geometry
 from query.json_text import pretty, shown
 from query.registry import TERMS, term
 from query.runtime import Fields, Row, Stream, collect, runtime_type_name, type_error
 from query.term import Argument, Term
-from query.values import Value
+from query.values import Time, Value, type_name
 
 _SKIP: Final[Any] = object()
+
+_GEOMETRY_FIELDS: Final = frozenset({"coordinates", "type", PSEUDO_TYPE})
+"""What a geometry has for its users, and not in queries: there it has no fields."""
 
 
 @term(170, structural=True)
@@ -74,6 +78,8 @@ def variable_field(compiler: Compiler, node: Argument) -> VariableField | None:
 
 def _read_variable(field: VariableField) -> Closure:
     slot, name, missing = field.slot, field.name, field.missing
+    if name in _GEOMETRY_FIELDS:
+        return lambda env: _field_of(env[0], env[slot], name, field.node)
 
     def read(env: Env) -> Value:
         try:
@@ -87,6 +93,8 @@ def _read_variable(field: VariableField) -> Closure:
 def _read_nested(outer: VariableField, inner: Closure, name: str, node: Term) -> Closure:
     """A field of a field of a variable."""
     slot, first = outer.slot, outer.name
+    if name in _GEOMETRY_FIELDS:
+        return lambda env: _field_of(env[0], inner(env), name, node)
 
     def read(env: Env) -> Value:
         try:
@@ -114,6 +122,8 @@ def _field_of(run: Any, found: Any, name: str, node: Term) -> Any:
         return _fields_of(run, found, name, node)
     if kind is Stream:
         return found.changed(run, lambda: _field_rows(run, found.rows(), name, node))
+    if kind is Geometry or kind is Time:
+        raise ReqlQueryLogicError(f"Cannot call `{node.kind.name}` on objects of type `{type_name(found)}`.", node)
     error = ReqlNonExistenceError if found is None else ReqlQueryLogicError
     try:
         text = shown(as_value(found))
@@ -161,6 +171,8 @@ def _compile_value(compiler: Compiler, node: Term) -> Closure:
     outer = variable_field(compiler, source)
     if outer is not None:
         return _read_nested(outer, inner, name, node)
+    if name in _GEOMETRY_FIELDS:
+        return lambda env: _field_of(env[0], inner(env), name, node)
 
     def read(env: Env) -> Value:
         found = inner(env)

@@ -13,6 +13,7 @@ from typing import Any, Final
 from query.closures import Closure, Env, as_value, located
 from query.errors import ReqlError, ReqlNonExistenceError, ReqlQueryLogicError
 from query.evaluate import Compiler
+from query.geometries import PSEUDO_TYPE, Geometry
 from query.geometry.ellipsoid import circle_around, converted, distance_between, ellipsoid_of, unit_of
 from query.geometry.geojson import (
     check_reference_system,
@@ -33,12 +34,17 @@ from query.geometry.relations import includes as is_included
 from query.geometry.relations import intersect
 from query.geometry.shapes import Point, Polygon, Shape
 from query.json_text import shown
+from query.measures import distance_between as vector_distance
 from query.registry import term
 from query.runtime import Stream
 from query.term import Term
-from query.values import PSEUDO_TYPE, Geometry, Value
+from query.values import Time, Value
+from query.vectors import Vector
 
 DEFAULT_VERTICES: Final = 32
+
+_NUMBERS: Final = frozenset({list, Vector})
+"""What a vector may be given as."""
 
 
 # Made
@@ -54,8 +60,8 @@ def point(longitude: int | float, latitude: int | float) -> Geometry:
     return checked(point_object((longitude, latitude)))
 
 
-@term(160, on="r", deterministic=False, arity=(2, 2**31))
-def line(*points: Value) -> Geometry:
+@term(160, on="r", deterministic=False)
+def line(start: Value, end: Value, *points: Value) -> Geometry:
     """A line through two or more points, each a point or an array of longitude and latitude.
 
     Raises ReqlQueryLogicError for two equal or antipodal points in succession.
@@ -63,11 +69,11 @@ def line(*points: Value) -> Geometry:
     >>> r.line([0, 0], r.point(10, 10)).run(db)
     {'$reql_type$': 'GEOMETRY', 'coordinates': [[0, 0], [10, 10]], 'type': 'LineString'}
     """
-    return checked(line_object([point_argument(item) for item in points]))
+    return checked(line_object([point_argument(item) for item in (start, end, *points)]))
 
 
-@term(161, on="r", deterministic=False, arity=(3, 2**31))
-def polygon(*points: Value) -> Geometry:
+@term(161, on="r", deterministic=False)
+def polygon(first: Value, second: Value, third: Value, *points: Value) -> Geometry:
     """A polygon with three or more corners, each a point or an array of longitude and latitude; the last need not be the first.
 
     Raises ReqlQueryLogicError where edges cross. `polygon_sub` cuts a hole.
@@ -75,7 +81,7 @@ def polygon(*points: Value) -> Geometry:
     >>> r.polygon([0, 0], [10, 0], [10, 10]).run(db)["coordinates"]
     [[[0, 0], [10, 0], [10, 10], [0, 0]]]
     """
-    return checked(polygon_object([point_argument(item) for item in points]))
+    return checked(polygon_object([point_argument(item) for item in (first, second, third, *points)]))
 
 
 @term(165, on="r", deterministic=False)
@@ -94,7 +100,7 @@ def circle(
     `unit_sphere`, or an ellipsoid `{"a": radius, "f": flattening}`. With `fill=False` it is a line.
 
     >>> r.circle([0, 0], 10, unit="km").distance(r.point(1, 0), unit="km").round().run(db)
-    101.0
+    101
     """
     vertices = _vertex_count(num_vertices)
     ellipsoid, metres = ellipsoid_of(geo_system), unit_of(unit)
@@ -184,22 +190,40 @@ def to_geojson(geometry: Value) -> dict[str, Value]:
 
 @term(162, on="both", deterministic=False)
 def distance(
-    geometry: Value,
+    value: Value,
     other: Value,
     *,
     geo_system: Value = "WGS84",
     unit: Value = "m",
-) -> float:
-    """The distance between two geometries, of which one has to be a point; 0 from inside a polygon.
+    measure: str | None = None,
+) -> int | float:
+    """The distance between two geometries, of which one has to be a point, or how far two vectors are apart.
 
-    `unit` is `m`, `km`, `mi` (miles), `nm` (nautical miles) or `ft`. `geo_system` is `WGS84`, `unit_sphere`, or an
-    ellipsoid `{"a": radius, "f": flattening}`.
+    Of geometries it is 0 from inside a polygon. `unit` is `m`, `km`, `mi` (miles), `nm` (nautical miles) or `ft`;
+    `geo_system` is `WGS84`, `unit_sphere`, or an ellipsoid `{"a": radius, "f": flattening}`.
+
+    Arrays of numbers are taken for vectors. `measure`: `"cosine"`, the default (1 - the cosine, 0 to 2), `"l2"` (with the
+    root), `"l1"`, `"inner_product"` (its negative); between vectors of bits `"hamming"`, their default (how many differ),
+    or `"jaccard"` (1 - shared / all). Smaller is nearer. Raises ReqlQueryLogicError for vectors of different lengths, for
+    NaN, for zeros under cosine.
 
     >>> r.point(0, 0).distance(r.point(0, 1), unit="km").round().run(db)
-    111.0
+    111
+    >>> r.distance([1, 0], [0, 2]).run(db)
+    1.0
+    >>> r.vector([0, 3]).distance([4, 0], measure="l2").run(db)
+    5.0
     """
+    if type(value) in _NUMBERS and type(other) in _NUMBERS:
+        return vector_distance(value, other, measure)
+    if measure is not None:
+        raise ReqlQueryLogicError("The option `measure` is for vectors; geometries have `geo_system` and `unit`.")
+    return _geodesic_distance(value, other, geo_system, unit)
+
+
+def _geodesic_distance(value: Value, other: Value, geo_system: Value, unit: Value) -> float:
     ellipsoid, target = ellipsoid_of(geo_system), unit_of(unit)
-    first = geometry_of(geometry)
+    first = geometry_of(value)
     if type_of(first) == "Point":
         place, shape = shape_as(first, "Point"), geometry_of(other)
     else:
@@ -281,7 +305,7 @@ def _comparison(compiler: Compiler, node: Term, holds: Callable[[Value, Value], 
                 return list(_chosen(found, geometry(env), holds, node))
             if type(found) is Stream:
                 other = geometry(env)
-                return found.changed(env[0], lambda: _chosen(found.rows(), other, holds, node))
+                return found.selected(lambda: _chosen(found.rows(), other, holds, node))
             return _of_one(as_value(found), geometry(env), holds, node)
         except ReqlError as error:
             raise located(error, node) from None
@@ -303,6 +327,8 @@ def _holds_of(row: Value, other: Value, holds: Callable[[Value, Value], bool], n
 
 
 def _of_one(found: Value, other: Value, holds: Callable[[Value, Value], bool], node: Term) -> bool:
+    if type(found) is Time:
+        raise ReqlQueryLogicError(f"Cannot call `{node.kind.name}` on objects of type `PTYPE<TIME>`.", node)
     if not isinstance(found, dict):
         error = ReqlNonExistenceError if found is None else ReqlQueryLogicError
         raise error(f"Cannot perform {node.kind.name} on a non-object non-sequence `{shown(found)}`.", node)

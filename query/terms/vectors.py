@@ -1,8 +1,8 @@
-"""Vectors: made of numbers, and how far they are apart."""
+"""Vectors, made of numbers. How far they are apart `distance` tells, which is in the chapter on geometry."""
 
 from __future__ import annotations
 
-from query.measures import as_vector, distance_between
+from query.measures import as_vector
 from query.registry import term
 from query.values import Value
 from query.vectors import Vector
@@ -26,20 +26,3 @@ def vector(numbers: Value, *, type: str | None = None) -> Vector:  # noqa: A002 
     if type is None or made.type == type:
         return made
     return Vector(made.numbers(), type)  # type: ignore[arg-type]
-
-
-@term(162, on="both")
-def distance(value: Value, other: Value, *, measure: str | None = None) -> int | float:
-    """How far two vectors are apart; smaller is nearer. Arrays of numbers are taken for vectors.
-
-    `measure`: `"cosine"`, the default (1 - the cosine, 0 to 2), `"l2"` (with the root), `"l1"`, `"inner_product"` (its
-    negative); between vectors of bits `"hamming"`, their default (how many differ), or `"jaccard"` (1 - shared / all).
-
-    Raises ReqlQueryLogicError for vectors of different lengths, for NaN, for zeros under cosine.
-
-    >>> r.distance([1, 0], [0, 2]).run(db)
-    1.0
-    >>> r.vector([0, 3]).distance([4, 0], measure="l2").run(db)
-    5.0
-    """
-    return distance_between(value, other, measure)

@@ -19,7 +19,8 @@ from docstore.documents import (
 )
 from docstore.errors import CorruptStoreError
 from query.errors import ReqlInternalError, ReqlQueryLogicError, ReqlResourceLimitError
-from query.values import MAX_NESTING, MAXVAL, MINVAL, Geometry, Time, from_python
+from query.geometries import Geometry
+from query.values import MAX_NESTING, MAXVAL, MINVAL, Time, from_python
 from tests.strategies import FIRST_MICROSECOND, LAST_MICROSECOND
 
 

@@ -23,7 +23,8 @@ from docstore.keys import (
 )
 from docstore.storage import engine
 from query.errors import ReqlNonExistenceError, ReqlQueryLogicError
-from query.values import MAX_INT, MAXVAL, MIN_INT, MINVAL, Geometry, Time, Value, type_name
+from query.geometries import Geometry
+from query.values import MAX_INT, MAXVAL, MIN_INT, MINVAL, Time, Value, type_name
 from tests.strategies import EDGE_FLOATS, EDGE_INTS, FIRST_MICROSECOND, LAST_MICROSECOND, SMALL_FLOATS
 
 POINT = Geometry({"type": "Point", "coordinates": [1, 2]})

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from docstore.documents import decode_document, encode_document, fields_decoder, restricted_decoder, validate
 from docstore.errors import CorruptStoreError
-from query.values import Geometry, Time, Value, equal, from_python
+from query.geometries import Geometry
+from query.values import Time, Value, equal, from_python
 from query.vectors import Vector
 from tests import strategies
 

@@ -14,7 +14,6 @@ from query.locate import locate, part_at
 from query.printer import path_to, print_query, print_short, underline
 from query.registry import BY_NUMBER
 from query.term import Term, same_argument, walk
-from query.values import Geometry
 from query.vectors import Vector
 from query.wire import decode, dumps, encode, loads
 from tests import strategies
@@ -41,7 +40,7 @@ json = st.recursive(
 
 
 def evaluated(text: str) -> Any:
-    return r.expr(eval(text, {"r": r, "datetime": datetime, "Geometry": Geometry, "Vector": Vector}), 100).term
+    return r.expr(eval(text, {"r": r, "datetime": datetime, "Vector": Vector}), 100).term
 
 
 @quick

@@ -36,6 +36,6 @@ def test_what_merging_gives(left: Any, right: Any, wanted: Any) -> None:
 def test_merging_changes_neither_side(left: Any, right: Any) -> None:
     before = copy.deepcopy((left, right))
     merged = merge({"a": left}, {"a": right})
-    if isinstance(merged["a"], dict):
+    if type(merged["a"]) is dict:
         merged["a"]["new"] = 1
     assert ({"a": left}, {"a": right}) == ({"a": before[0]}, {"a": before[1]})

@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 
 from query import ReqlError, r
+from query.geometries import Geometry
 from query.locate import explain_error, locate
 from query.planner import make_plan
 from query.printer import LINE_WIDTH, print_query, print_short, underline
 from query.runtime import Run, Stream
 from query.term import Term
-from query.values import Geometry, Time
+from query.values import Time
 
 PRINTED = [
     (r.table("posts").get(1), "r.table('posts').get(1)"),
@@ -44,7 +45,10 @@ PRINTED = [
     ),
     (r.expr(b"x"), "b'x'"),
     (r.expr(Time.at(0, 90)), "datetime.datetime(1970, 1, 1, 1, 30, tzinfo=r.make_timezone('+01:30'))"),
-    (r.expr(Geometry({"type": "Point", "coordinates": [1, 2]})), "r.expr({'$reql_type$': 'GEOMETRY', 'type': 'Point', 'coordinates': [1, 2]})"),
+    (
+        r.expr(Geometry({"type": "Point", "coordinates": [1, 2]})),
+        "{'$reql_type$': 'GEOMETRY', 'type': 'Point', 'coordinates': [1, 2]}",
+    ),
 ]
 
 

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from query import ReqlCompileError, ReqlDriverCompileError, ReqlServerCompileError, r
+from query.geometries import Geometry
 from query.term import MAKE_OBJ, Source, Term, same_argument
-from query.values import MAX_INT, MIN_INT, Geometry, Time
+from query.values import MAX_INT, MIN_INT, Time
 from query.wire import decode, dumps, encode, loads
 
 
