@@ -7,8 +7,8 @@ from datetime import datetime, tzinfo
 from typing import Any, Protocol, TypeAlias
 
 from query.convert import Chain
+from query.geometries import Geometry
 from query.term import Argument
-from query.values import Geometry
 
 Array: TypeAlias = Sequence[object]
 Object: TypeAlias = Mapping[str, object]
@@ -117,8 +117,8 @@ class Query(Chain):
         """An array without the element at a place, or without those from there up to the place `end`."""
     def difference(self, other: Query | Array, /) -> Query:
         """The elements of an array that are not in another one; what occurs twice stays twice."""
-    def distance(self, other: Data, /, *, measure: Query | str | None = ...) -> Query:
-        """How far two vectors are apart; smaller is nearer. Arrays of numbers are taken for vectors."""
+    def distance(self, other: Data, /, *, geo_system: Data = ..., unit: Data = ..., measure: Query | str | None = ...) -> Query:
+        """The distance between two geometries, of which one has to be a point, or how far two vectors are apart."""
     def distinct(self, *, index: Query | str | None = ...) -> Query:
         """The distinct elements in order; of a table with `index`, the distinct keys of that index, as a stream."""
     def div(self, *more: Data) -> Query:
@@ -131,6 +131,8 @@ class Query(Chain):
         """Whether all values are equal: 1 is 1.0, and is not True. Written `left == right`."""
     def eq_join(self, key: Query | str | Callable[[Query], Data], table: Data | Callable[..., Data], /, *, index: Query | str | None = ..., ordered: Query | bool = ...) -> Query:
         """The pairs of rows and the documents of a table whose primary key, or key in `index`, is a field of the row."""
+    def fill(self) -> Query:
+        """The polygon whose border is a line; a line that does not end where it begins is closed."""
     def filter(self, predicate: Query | Callable[[Query], Data] | Object, /, *, default: Data = ...) -> Query:
         """The rows for which a predicate holds: a function, an expression of `r.row`, or an object of fields to match."""
     def floor(self) -> Query:
@@ -153,6 +155,8 @@ class Query(Chain):
         """Whether each value is greater than the next. Written `left > right`."""
     def has_fields(self, *selectors: Data) -> Query:
         """Whether an object has all of these fields and none of them is null; of a sequence, the objects that have."""
+    def includes(self, geometry: Data, /) -> Query:
+        """Whether a geometry lies wholly inside a polygon; of a sequence of polygons, those that it lies in."""
     def index_create(self, name: Query | str, function: Query | Callable[[Query], Data] | Array | bytes | bytearray | memoryview | None = ..., /, *, multi: Query | bool | None = ..., geo: Query | bool | None = ..., unique: Query | bool | None = ...) -> Query:
         """Create an index on a table. It is built while the table goes on being read and written; see `index_wait`."""
     def index_drop(self, name: Query | str, /) -> Query:
@@ -173,6 +177,8 @@ class Query(Chain):
         """Insert a document, a list of them, those of any Python iterable, or the rows of a query."""
     def insert_at(self, index: Query | int, value: Data, /) -> Query:
         """An array with one more element before a place; at its end for the place -1."""
+    def intersects(self, geometry: Data, /) -> Query:
+        """Whether two geometries have a point in common; of a sequence of geometries, those that have one with another."""
     def is_empty(self) -> Query:
         """Whether a sequence has no element; reads at most one."""
     def keys(self) -> Query:
@@ -213,6 +219,8 @@ class Query(Chain):
         """As `inner_join`, and the rows of the first sequence that have no partner, as pairs with only `left`."""
     def pluck(self, *selectors: Data) -> Query:
         """Only some fields of an object, or of each object of a sequence."""
+    def polygon_sub(self, hole: Data, /) -> Query:
+        """A polygon with a hole in the shape of another one, which has to lie in it; neither may have holes already."""
     def prepend(self, value: Data, /) -> Query:
         """An array with one more element at its start."""
     def reduce(self, function: Query | Callable[[Query, Query], Data], /) -> Query:
@@ -255,6 +263,8 @@ class Query(Chain):
         """Drop a table with its documents and indexes."""
     def table_list(self) -> Query:
         """The names of the tables of a database, in order."""
+    def to_geojson(self) -> Query:
+        """The GeoJSON object of a geometry."""
     def to_json_string(self) -> Query:
         """The value as JSON text; times and binaries as objects with a `$reql_type$`."""
     def to_json(self) -> Query:
@@ -318,6 +328,8 @@ class R:
         """The value after the first test that holds, or the last value where none does: `r.branch(test, value, ..., other)`."""
     def ceil(self, number: Query | int | float, /) -> Query:
         """The least whole number that is not less."""
+    def circle(self, center: Data, radius: Data, /, *, num_vertices: Query | int = ..., geo_system: Data = ..., unit: Data = ..., fill: Data = ...) -> Query:
+        """A circle, that is a polygon of `num_vertices` corners, around a point or an array of longitude and latitude."""
     def contains(self, sequence: Data | Callable[..., Data], /, *wanted: Data | Callable[[Query], Data]) -> Query:
         """Whether a sequence has all the values given, and for each function an element that satisfies it."""
     def count(self, sequence: Data | Callable[..., Data], value: Data | Callable[[Query], Data] = ..., /) -> Query:
@@ -332,8 +344,8 @@ class R:
         """The names of all databases, in order."""
     def desc(self, key: Query | str | Callable[[Query], Data], /) -> Query:
         """Put a key of `order_by`, or its index, in descending order."""
-    def distance(self, value: Data, other: Data, /, *, measure: Query | str | None = ...) -> Query:
-        """How far two vectors are apart; smaller is nearer. Arrays of numbers are taken for vectors."""
+    def distance(self, value: Data, other: Data, /, *, geo_system: Data = ..., unit: Data = ..., measure: Query | str | None = ...) -> Query:
+        """The distance between two geometries, of which one has to be a point, or how far two vectors are apart."""
     def distinct(self, sequence: Data | Callable[..., Data], /, *, index: Query | str | None = ...) -> Query:
         """The distinct elements in order; of a table with `index`, the distinct keys of that index, as a stream."""
     def div(self, left: Data, /, *more: Data) -> Query:
@@ -352,6 +364,8 @@ class R:
         """The template with each `{name}` in it replaced by that field, as a string: others than strings as JSON."""
     def ge(self, left: Data, right: Data, /, *more: Data) -> Query:
         """Whether each value is greater than the next or equal to it. Written `left >= right`."""
+    def geojson(self, geojson: Data, /) -> Query:
+        """The geometry of a GeoJSON object: a `Point`, a `LineString` or a `Polygon`."""
     def group(self, sequence: Data | Callable[..., Data], /, *keys: Query | str | Callable[[Query], Data], index: Query | str | None = ..., multi: Query | bool = ...) -> Query:
         """Put the rows into groups by fields or functions, or by the keys of an index; what follows is done to each group."""
     def gt(self, left: Data, right: Data, /, *more: Data) -> Query:
@@ -362,6 +376,8 @@ class R:
         """The value that a JSON text stands for; ReqlQueryLogicError where it stands for none."""
     def le(self, left: Data, right: Data, /, *more: Data) -> Query:
         """Whether each value is less than the next or equal to it. Written `left <= right`."""
+    def line(self, start: Data, end: Data, /, *points: Data) -> Query:
+        """A line through two or more points, each a point or an array of longitude and latitude."""
     def literal(self, value: Data = ..., /) -> Query:
         """Inside `merge` and `update`: replace what is there by `value`, not merging them; without one, remove the field."""
     def lt(self, left: Data, right: Data, /, *more: Data) -> Query:
@@ -386,6 +402,10 @@ class R:
         """An object of names and values in turns, where names are not known when the query is written."""
     def or_(self, *values: Data) -> Query:
         """The first value that counts as true (all but False and null do), or else the last one; False of none."""
+    def point(self, longitude: Query | int | float, latitude: Query | int | float, /) -> Query:
+        """A point, by its longitude from -180 to 180 and its latitude from -90 to 90 degrees."""
+    def polygon(self, first: Data, second: Data, third: Data, /, *points: Data) -> Query:
+        """A polygon with three or more corners, each a point or an array of longitude and latitude; the last need not be the first."""
     def random(self, *bounds: Query | int | float, float: Data = ...) -> Query:
         """A random number: `r.random()` is of [0, 1), `r.random(n)` a whole one of [0, n), `r.random(a, b)` one of [a, b)."""
     def range(self, first: Query | int | None = ..., end: Query | int | None = ..., /) -> Query:
