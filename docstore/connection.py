@@ -29,11 +29,12 @@ from typing import Any, Final, Self, TypeAlias
 
 from docstore.cursor import Cursor
 from docstore.errors import ClosedError, ReadOnlyError, TransactionClosedError, TransactionError
-from docstore.options import checked_options, checked_path, checked_seconds
+from docstore.options import checked_options, checked_path, checked_permissions, checked_seconds
 from docstore.results import converted, is_walked, presented
 from docstore.store import OpenStore, open_store
 from docstore.transaction import Schema, Transaction
 from query.builder import set_repl
+from query.determinism import asks_servers
 from query.errors import ReqlError, ReqlNonExistenceError, ReqlResourceLimitError
 from query.explain import Explanation, explain
 from query.locate import explain_error
@@ -62,6 +63,7 @@ def connect(
     busy_timeout: float = 30.0,
     on_error: str = "count",
     durability: str = "hard",
+    allow_http: bool = False,
 ) -> Connection:
     """Open a store, or make one.
 
@@ -74,12 +76,14 @@ def connect(
     - `on_error="raise"`: an error of a single document in a write is raised, and undoes the query, instead of being
       counted in its summary.
     - `durability`: `"hard"` or `"soft"`, for writes that do not say.
+    - `allow_http=True`: queries may ask servers with `r.http`.
 
     >>> with connect() as db:
     ...     (r.expr(1) + 1).run(db)
     2
     """
     options = checked_options({"db": db, "on_error": on_error, "durability": durability})
+    options.update(checked_permissions(allow_http=allow_http))
     place, seconds = checked_path(path), checked_seconds(busy_timeout)
     store = open_store(place, create=create, read_only=read_only, busy_timeout=seconds)
     return Connection(store, options, busy_timeout=busy_timeout, read_only=read_only)
@@ -439,10 +443,10 @@ _FEW_DOCUMENTS: Final = 1_000
 
 
 def _conduct(argument: Term) -> tuple[bool, bool, bool, str | None]:
-    """Whether a query writes; whether it computes all its changes before it writes; whether it consumes an iterable; and
-    the durability that it asks for itself."""
+    """Whether a query writes; whether it computes all its changes before it writes; whether it cannot be run twice, since
+    it consumes an iterable or asks a server; and the durability that it asks for itself."""
     writes = any(declaration.writes for node in walk(argument) if (declaration := BY_KIND.get(node.kind)) is not None)
-    consumes = any(type(constant) is Source for constant in argument.constants)
+    consumes = asks_servers(argument) or any(type(constant) is Source for constant in argument.constants)
     durability = argument.options.get("durability")
     return (
         writes,

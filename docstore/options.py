@@ -69,6 +69,14 @@ def checked_options(options: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
+def checked_permissions(**allowed: Any) -> dict[str, Any]:
+    """What a connection allows besides data: those that are True; ReqlDriverCompileError where one is no bool."""
+    for name, value in allowed.items():
+        if type(value) is not bool:
+            raise ReqlDriverCompileError(f"Expected True or False for the option `{name}` but found {describe(value)}.")
+    return {name: True for name, value in allowed.items() if value}
+
+
 def checked_path(path: Any) -> str | None:
     """Where a store is; None in memory. Raises NotAStoreError for what no file can be called."""
     if path is None:

@@ -42,6 +42,11 @@ def unproven_part(argument: Argument, *, constant_now: bool) -> Term | None:
     return None
 
 
+def asks_servers(argument: Argument) -> bool:
+    """Whether a query asks a server, which then would be asked again if the query were run again."""
+    return any(node.kind.name == "http" for node in walk(argument))
+
+
 def check_writes(argument: Argument) -> None:
     """ReqlServerCompileError where a query writes in a place where it cannot."""
     if type(argument) is not Term:
