@@ -56,8 +56,9 @@ def http(
     Raises ReqlPermissionsError where the connection does not allow it, ReqlNonExistenceError, which `default` catches, for
     a request that fails.
 
+    >>> query = r.http("localhost:1/nobody-listens", attempts=1).default("no answer")
     >>> with connect(allow_http=True) as allowed:
-    ...     r.http("localhost:1/nobody-listens", attempts=1).default("no answer").run(allowed)
+    ...     query.run(allowed)
     'no answer'
     """
 
