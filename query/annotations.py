@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any, Final, NamedTuple, Union, get_args, get_origin
 
 from query.errors import ReqlQueryLogicError
+from query.json_text import number_error
 from query.runtime import Function, type_error
 from query.term import Source
 from query.values import VALUE_TYPES, Time, Value
@@ -65,6 +66,6 @@ def takes_source(annotation: Any) -> bool:
 def argument_error(wanted: Accepted, found: Value) -> ReqlQueryLogicError:
     """The error for a value that an annotation does not let through, in RethinkDB's words."""
     if type(found) is float and wanted.whole:
-        return ReqlQueryLogicError(f"Number not an integer: {found!r}")
+        return number_error(found)
     names = sorted({_TYPE_NAMES[kind] for kind in wanted.types} - {"NULL"})
     return type_error(" or ".join(names), found)

@@ -10,9 +10,9 @@ from query.closures import CompiledFunction, Env, located
 from query.errors import ReqlNonExistenceError, ReqlQueryLogicError
 from query.evaluate import Compiler
 from query.json_text import shown
-from query.runtime import Fields, type_error
+from query.runtime import Fields, Row, printed, type_error
 from query.term import FUNC, Argument, Term
-from query.values import VALUE_TYPES, Value, equal
+from query.values import VALUE_TYPES, Geometry, Time, Value, equal, type_name
 
 Read: TypeAlias = Callable[[Value], Value]
 Test: TypeAlias = Callable[[Value], bool]
@@ -78,9 +78,28 @@ def _field_of_other(row: Value, name: str, missing: Any, node: Term) -> Value:
     if row is None:
         return missing
     if type(row) is not list:
-        raise ReqlQueryLogicError(f"Cannot perform get_field on a non-object non-sequence `{shown(row)}`.", node)
-    read = _field_reader(name, MISSING, node)
-    return [found for item in row if (found := read(item)) is not MISSING]
+        raise no_object_error(row, node, name="get_field")
+    found = []
+    for item in row:
+        if type(item) is dict:
+            if name in item:
+                found.append(item[name])
+        elif item is not None:
+            raise no_object_error(item, node, name="get_field", in_sequence=True)
+    return found
+
+
+def no_object_error(found: Any, node: Term, *, name: str = "", in_sequence: bool = False) -> ReqlQueryLogicError:
+    """The error for what a term of objects and sequences of objects cannot work on; for null a ReqlNonExistenceError."""
+    name = name or node.kind.name
+    value = found.value if type(found) is Row else found
+    if type(value) is Time or type(value) is Geometry:
+        return ReqlQueryLogicError(f"Cannot call `{name}` on objects of type `{type_name(value)}`.", node)
+    if in_sequence and type(value) is list:
+        return ReqlQueryLogicError(f"Cannot perform {name} on a sequence of sequences.", node)
+    error = ReqlNonExistenceError if value is None else ReqlQueryLogicError
+    text = shown(value) if type(value) in VALUE_TYPES else printed(value)
+    return error(f"Cannot perform {name} on a non-object non-sequence `{text}`.", node)
 
 
 def _tolerant(function: Read, missing: Any) -> Read:

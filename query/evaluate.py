@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import partial
-from itertools import compress
+from itertools import chain, compress
 from operator import itemgetter
 from typing import Any, Final
 
@@ -93,7 +93,7 @@ class Compiler:
         if kind is FUNC:
             return self._function_value(node)
         if kind is MAKE_ARRAY:
-            return self._array(node)
+            return self._array(node) if not has_args(node) else self._array_with_args(node)
         if kind is MAKE_OBJ:
             return self._object(node)
         return self._declared(node, BY_KIND[kind])
@@ -300,6 +300,14 @@ class Compiler:
             if len(items) > env[0].array_limit:
                 env[0].check_size(len(items))
             return [item(env) for item in items]
+
+        return array
+
+    def _array_with_args(self, node: Term) -> Closure:
+        items = [(type(arg) is Term and arg.kind.name == "args", self.value(arg)) for arg in node.args]
+
+        def array(env: Env) -> list[Value]:
+            return collect(env[0], chain.from_iterable(item(env) if spliced else (item(env),) for spliced, item in items))
 
         return array
 

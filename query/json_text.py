@@ -64,6 +64,20 @@ def shown(value: Value) -> str:
     return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 3]}..."
 
 
+def number_error(number: float) -> ReqlQueryLogicError:
+    """The error for a number that should be whole: with all the digits that a double has.
+
+    >>> number_error(0.5).message
+    'Number not an integer: 0.5'
+    """
+    bound = "" if abs(number) <= _LAST_WHOLE else " (>2^53)" if number > 0 else " (<-2^53)"
+    return ReqlQueryLogicError(f"Number not an integer{bound}: {number:.20g}")
+
+
+_LAST_WHOLE: Final = 2**53
+"""Up to here all whole numbers are doubles."""
+
+
 def number_text(number: int | float) -> str:
     """A number as RapidJSON writes it; the same for 1 and 1.0.
 
@@ -126,6 +140,13 @@ def _plain(value: Value, *, bounds: bool = False) -> Any:
             return {"$reql_type$": value.type_name}
         raise ReqlQueryLogicError(f"Cannot convert `{value!r}` to JSON.")
     return value
+
+
+def as_object(value: Value) -> dict[str, Value]:
+    """The object that a time or a shape is in JSON; what is an object anyway is itself."""
+    if type(value) is Geometry:
+        return {"$reql_type$": "GEOMETRY", **value.geojson}
+    return _time(value) if type(value) is Time else value  # type: ignore[no-any-return]
 
 
 def vector_json(vector: Vector) -> dict[str, Any]:

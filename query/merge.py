@@ -21,7 +21,7 @@ def merge(left: Value, right: Value) -> Value:
     {'a': {'b': 1, 'c': 2}}
     """
     if type(right) is Literal:
-        return right.value
+        raise ReqlQueryLogicError(STRAY_LITERAL)
     if type(right) is not dict:
         return right
     return _merged(left if type(left) is dict else {}, right)
@@ -43,6 +43,11 @@ def _merged(left: Document, right: Document) -> Document:
     return result
 
 
+STRAY_LITERAL: Final = (
+    "Stray literal keyword found: literal is only legal inside of the object passed to merge or update and cannot nest "
+    "inside other literals."
+)
+
 _TAKES_LITERALS: Final = frozenset({"merge", "update", "filter"})
 _TRANSPARENT: Final = frozenset({"branch", "do", "default"})
 """Terms that give on what one of their arguments gives."""
@@ -52,11 +57,7 @@ def check_literals(query: Argument) -> None:
     """ReqlQueryLogicError where an `r.literal` stands anywhere but in what is merged into an object, or has to match one."""
     stray = _stray_literal(query, False)
     if stray is not None:
-        raise ReqlQueryLogicError(
-            "Stray literal keyword found: literal is only present inside merge and cannot be nested inside another "
-            "literal.",
-            stray,
-        )
+        raise ReqlQueryLogicError(STRAY_LITERAL, stray)
 
 
 def _stray_literal(argument: Argument, allowed: bool) -> Term | None:

@@ -316,7 +316,7 @@ def type_error(expected: str, found: Any) -> ReqlQueryLogicError:
         if type(value) in VALUE_TYPES or type(value) is Bound:
             return error(f"Expected type {expected} but found {type_name(value)}.")
         expected = "DATUM"
-    return error(lambda: f"Expected type {expected} but found {_kind_name(found)}:\n{_printed(found)}")
+    return error(lambda: f"Expected type {expected} but found {_kind_name(found)}:\n{printed(found)}")
 
 
 def _kind_name(found: Any) -> str:
@@ -328,7 +328,8 @@ def _kind_name(found: Any) -> str:
     return {Row: "SINGLE_SELECTION", Database: "DATABASE", Function: "FUNCTION"}.get(kind, "DATUM")
 
 
-def _printed(found: Any) -> str:
+def printed(found: Any) -> str:
+    """What an error shows of anything that a term may be given."""
     kind = type(found)
     if kind is Row or kind in VALUE_TYPES or kind is Bound:
         return pretty(found.value if kind is Row else found)

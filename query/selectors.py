@@ -1,8 +1,16 @@
 """What `pluck`, `without` and `has_fields` are told: fields, and fields inside fields.
 
 A selector is the name of a field; an object whose fields are selected from, `{"a": {"b": True}}` or, shorter,
-`{"a": "b"}`; or an array of selectors. All selectors of a term together are `Paths`: by name what is selected inside the
-field, None for the whole of it. Inside a field that is an array, they apply to each of its elements.
+`{"a": "b"}`; or an array of selectors. All selectors of a term together are `Paths`, in one of three forms:
+
+| form    | of                         | means                                                                        |
+|---------|----------------------------|------------------------------------------------------------------------------|
+| `tuple` | names alone                | these fields                                                                 |
+| `list`  | selectors of several kinds | one after the other: of two that pluck from one field, the later one counts  |
+| `dict`  | an object                  | inside each of these fields what its own paths say                           |
+
+Inside a field that is an array, they apply to each of its elements. Where there is no object to select from, the field
+that it is inside of is left as it is, and not plucked.
 """
 
 from __future__ import annotations
@@ -13,41 +21,58 @@ from typing import TypeAlias, Union
 from query.closures import Env
 from query.errors import ReqlQueryLogicError
 from query.evaluate import Compiler
-from query.json_text import shown
+from query.json_text import pretty
 from query.runtime import Document, Fields
 from query.term import Argument, Term
 from query.values import Value
 
-Paths: TypeAlias = dict[str, Union["Paths", None]]
+Paths: TypeAlias = Union[tuple[str, ...], list["Paths"], dict[str, "Paths"]]
+
+
+class NoObjectError(Exception):
+    """Raised where fields are selected of something that has none; caught by the field around it."""
 
 
 def paths_of(selectors: Iterable[Value]) -> Paths:
-    """All selectors as one tree; ReqlQueryLogicError where one of them is none.
+    """All selectors as paths; ReqlQueryLogicError where one of them is none.
 
-    >>> paths_of(["a", {"b": ["c", {"d": True}]}])
-    {'a': None, 'b': {'c': None, 'd': None}}
+    >>> paths_of(["a", "b"])
+    ('a', 'b')
+    >>> paths_of([{"a": True, "b": ["c", {"d": True}]}])
+    [('a',), {'b': ('c', 'd')}]
     """
-    paths: Paths = {}
-    for selector in selectors:
-        _add(paths, selector)
-    return paths
+    parts = [_path(selector) for selector in selectors]
+    names: list[str] = []
+    for part in parts:
+        if type(part) is not tuple:
+            return parts[0] if len(parts) == 1 else parts
+        names += part
+    return tuple(names)
 
 
-def _add(paths: Paths, selector: Value) -> None:
+def _path(selector: Value) -> Paths:
     if type(selector) is str:
-        paths[selector] = None
-    elif type(selector) is list:
-        for each in selector:
-            _add(paths, each)
-    elif type(selector) is dict:
-        for name, inside in selector.items():
-            below = paths.setdefault(name, {})
-            if inside is True:
-                paths[name] = None
-            elif below is not None:
-                _add(below, inside)
-    else:
-        raise ReqlQueryLogicError(f"Invalid path argument `{shown(selector)}`.")
+        return (selector,)
+    if type(selector) is list:
+        return paths_of(selector)
+    if type(selector) is not dict:
+        raise ReqlQueryLogicError(f"Invalid path argument `{pretty(selector)}`.")
+    whole = tuple([name for name in sorted(selector) if selector[name] is True])
+    inside = {name: _path(selector[name]) for name in sorted(selector) if selector[name] is not True}
+    if not whole:
+        return inside
+    return [whole, inside] if inside else whole
+
+
+def names_of(paths: Paths) -> frozenset[str]:
+    """The fields of the first level.
+
+    >>> sorted(names_of(["a", {"b": ("c",)}]))
+    ['a', 'b']
+    """
+    if type(paths) is list:
+        return frozenset().union(*map(names_of, paths))
+    return frozenset(paths)
 
 
 class Selectors:
@@ -60,15 +85,16 @@ class Selectors:
         self.constant: Paths | None = None
         self.fields: Fields = None
         self._values: list[Callable[[Env], Value]] = []
-        if any(type(selector) is Term for selector in selectors):
-            self._values = [compiler.value(selector) for selector in selectors]
-            return
-        try:
-            self.constant = paths_of(selectors)
-        except ReqlQueryLogicError as error:
-            error.term = node
-            raise
-        self.fields = frozenset(self.constant)
+        if not any(type(selector) is Term for selector in selectors):
+            try:
+                self.constant = paths_of(selectors)
+            except ReqlQueryLogicError:
+                # Told when there is something to select from, and not before.
+                pass
+            else:
+                self.fields = names_of(self.constant)
+                return
+        self._values = [compiler.value(selector) for selector in selectors]
 
     def bind(self, env: Env) -> Paths:
         """The paths within one execution."""
@@ -79,40 +105,72 @@ class Selectors:
 
 def plucked(document: Document, paths: Paths) -> Document:
     """Only what is selected of a document."""
+    if type(paths) is tuple:
+        return {name: document[name] for name in paths if name in document}
     result: Document = {}
+    if type(paths) is list:
+        for part in paths:
+            result.update(_plucked_of(document, part))
+        return result
     for name, inside in paths.items():
         if name in document:
-            found = document[name]
-            if inside is None:
-                result[name] = found
-            elif type(found) is dict:
-                result[name] = plucked(found, inside)
-            elif type(found) is list and all(type(item) is dict for item in found):
-                result[name] = [plucked(item, inside) for item in found]
+            try:
+                result[name] = _within(document[name], inside, _plucked_of)
+            except NoObjectError:
+                continue
     return result
+
+
+def _plucked_of(found: Value, paths: Paths) -> Document:
+    if type(found) is dict:
+        return plucked(found, paths)
+    if paths:
+        raise NoObjectError
+    return {}
 
 
 def stripped(document: Document, paths: Paths) -> Document:
     """A document without what is selected."""
     result = dict(document)
+    if type(paths) is tuple:
+        for name in paths:
+            result.pop(name, None)
+        return result
+    if type(paths) is list:
+        for part in paths:
+            result = stripped(result, part)
+        return result
     for name, inside in paths.items():
         if name in document:
-            found = document[name]
-            if inside is None:
-                del result[name]
-            elif type(found) is dict:
-                result[name] = stripped(found, inside)
-            elif type(found) is list and all(type(item) is dict for item in found):
-                result[name] = [stripped(item, inside) for item in found]
+            try:
+                result[name] = _within(document[name], inside, _stripped_of)
+            except NoObjectError:
+                continue
     return result
 
 
+def _stripped_of(found: Value, paths: Paths) -> Document:
+    if type(found) is not dict:
+        raise NoObjectError
+    return stripped(found, paths)
+
+
+def _within(found: Value, paths: Paths, part: Callable[[Value, Paths], Document]) -> Value:
+    """The part of what is inside a field; of an array that of each element."""
+    return [part(item, paths) for item in found] if type(found) is list else part(found, paths)
+
+
 def has_all(document: Document, paths: Paths) -> bool:
-    """Whether a document has all that is selected, and none of it is null."""
-    for name, inside in paths.items():
-        found = document.get(name)
-        if found is None:
-            return False
-        if inside is not None and not (type(found) is dict and has_all(found, inside)):
-            return False
-    return True
+    """Whether a document has all that is selected, and no field of it that is selected as a whole is null."""
+    if type(paths) is tuple:
+        for name in paths:  # noqa: SIM110 - `all` would make a generator for every row
+            if document.get(name) is None:
+                return False
+        return True
+    if type(paths) is list:
+        return all([has_all(document, part) for part in paths])
+    return all([name in document and _has_inside(document[name], inside) for name, inside in paths.items()])
+
+
+def _has_inside(found: Value, paths: Paths) -> bool:
+    return has_all(found, paths) if type(found) is dict else not paths

@@ -5,9 +5,14 @@ No array is changed in place: each term gives another one.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from query.closures import Env, Transform
 from query.errors import ReqlNonExistenceError, ReqlQueryLogicError
+from query.evaluate import Compiler
 from query.registry import term
-from query.runtime import Run
+from query.runtime import Fields, Run
+from query.term import Term
 from query.values import Value, group_marker
 
 
@@ -34,14 +39,31 @@ def prepend(run: Run, array: list[Value], value: Value) -> list[Value]:
 
 
 @term(95)
-def difference(array: list[Value], other: list[Value]) -> list[Value]:
-    """The elements of an array that are not in another one; what occurs twice stays twice.
+def difference(sequence: object, other: object) -> object:
+    """The elements of a sequence that are not in another one; what occurs twice stays twice.
 
     >>> r.expr([1, 1, 2, 3]).difference([2]).run(db)
     [1, 1, 3]
     """
-    unwanted = set(map(group_marker, other))
-    return [item for item in array if group_marker(item) not in unwanted]
+
+
+@difference.transforms
+def _(compiler: Compiler, node: Term, need: Fields) -> Transform:
+    """As the filter that it is in RethinkDB: without elements the other sequence is not looked at, and null holds for none."""
+    other = compiler.rows(node.args[1])
+
+    def make(env: Env, rows: Iterator[Value]) -> Iterator[Value]:
+        unwanted: set[object] | None = None
+        for row in rows:
+            if unwanted is None:
+                try:
+                    unwanted = set(map(group_marker, other(env)))
+                except ReqlNonExistenceError:
+                    return
+            if group_marker(row) not in unwanted:
+                yield row
+
+    return Transform(None, make, selects=True)
 
 
 # Arrays as sets
@@ -96,7 +118,8 @@ def set_difference(array: list[Value], other: list[Value]) -> list[Value]:
     >>> r.expr([1, 1, 2, 3]).set_difference([2]).run(db)
     [1, 3]
     """
-    return _distinct(difference.function(array, other))
+    unwanted = set(map(group_marker, other))
+    return _distinct([item for item in array if group_marker(item) not in unwanted])
 
 
 # Elements by place

@@ -8,23 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import count
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NoReturn, TypeAlias
 
 from query.arguments import whole_number
-from query.closures import Closure, CompiledFunction, Env, arity_error, located
+from query.closures import Closure, CompiledFunction, Env, arity_error, as_value, located
 from query.errors import (
     ReqlArgumentError,
     ReqlNonExistenceError,
     ReqlQueryLogicError,
-    ReqlServerCompileError,
     ReqlUserError,
 )
 from query.evaluate import Compiler
+from query.json_text import shown
 from query.registry import term
-from query.runtime import Document, Function, Row, Stream, runtime_type_name
+from query.runtime import Document, Function, Row, Stream, type_error
 from query.term import FUNC, VAR, Argument, Term, walk
 from query.terms.fields import VariableField, variable_field
-from query.values import Value
+from query.values import Value, type_name
 
 Compile: TypeAlias = Callable[[Argument], Closure]
 """How a part is compiled: `Compiler.any` or `Compiler.value`."""
@@ -41,7 +41,16 @@ def args(array: list[Value]) -> Value:
 
 @args.compiles
 def _(compiler: Compiler, node: Term) -> Closure:
-    raise ReqlServerCompileError("r.args can only stand among the arguments of a term.", node)
+    """Where there is no term around it, it is its array."""
+    array = compiler.value(node.args[0])
+
+    def checked(env: Env) -> Value:
+        found = array(env)
+        if type(found) is not list:
+            raise located(type_error("ARRAY", found), node)
+        return found
+
+    return checked
 
 
 @term(64, on="both")
@@ -160,7 +169,7 @@ def branch(test: Value, value: object, other: object, *rest: object) -> object:
 
 def _compile_branch(node: Term, test: Compile, result: Compile) -> Closure:
     if len(node.args) % 2 == 0:
-        raise ReqlServerCompileError("Cannot call `branch` term with an even number of arguments.", node)
+        raise ReqlQueryLogicError("Cannot call `branch` term with an even number of arguments.", node)
     *pairs, last = node.args
     choices = [(test(pairs[at]), result(pairs[at + 1])) for at in range(0, len(pairs), 2)]
     other = result(last)
@@ -205,13 +214,34 @@ EMPTY_ERROR: Final = "Empty ERROR term outside a default block."
 
 
 @term(12, on="r")
-def error(message: str | None = None) -> Value:
+def error(message: str = EMPTY_ERROR) -> Value:
     """Raise a ReqlUserError. Without a message, inside `default`, raise again what `default` has caught.
+
+    Anywhere else an error without a message is a ReqlQueryLogicError.
 
     >>> r.branch(True, 1, r.error("never")).run(db)
     1
     """
-    raise ReqlUserError(EMPTY_ERROR if message is None else message)
+    raise ReqlUserError(message)
+
+
+@error.compiles
+def _(compiler: Compiler, node: Term) -> Closure:
+    if not node.args:
+        return _raise_empty
+    text = compiler.value(node.args[0])
+
+    def fail(env: Env) -> NoReturn:
+        message = text(env)
+        if type(message) is not str:
+            raise located(type_error("STRING", message), node)
+        raise ReqlUserError(message, node)
+
+    return fail
+
+
+def _raise_empty(env: Env) -> NoReturn:
+    raise ReqlQueryLogicError(EMPTY_ERROR)
 
 
 @term(92)
@@ -248,7 +278,7 @@ def _fallback(compiler: Compiler, node: Argument, body: str) -> Fallback:
     def give_or_raise(env: Env, problem: ReqlNonExistenceError | None) -> Any:
         try:
             return give(env, problem)
-        except ReqlUserError as empty:
+        except ReqlQueryLogicError as empty:
             if empty.message != EMPTY_ERROR:
                 raise
             if problem is None:
@@ -348,7 +378,7 @@ def for_each(sequence: object, write: Function) -> dict[str, Value]:
 
 @for_each.compiles
 def _(compiler: Compiler, node: Term) -> Closure:
-    compiled = compiler.function(node.args[1], 1)
+    compiled = compiler.function(node.args[1], 1, body="any")
     source = compiler.rows(node.args[0])  # whole, since the summary tells the first error, which may show one
     collects = _shares_table(node.args[0], node.args[1])
 
@@ -357,18 +387,46 @@ def _(compiler: Compiler, node: Term) -> Closure:
         rows = source(env)
         total: Document = {}
         for row in list(rows) if collects else rows:
-            found = write(row)
-            for summary in found if type(found) is list else [found]:
-                if type(summary) is not dict:
-                    wanted = "OBJECT" if type(found) is list else "ARRAY"
-                    raise ReqlQueryLogicError(_NO_WRITE.format(wanted, runtime_type_name(summary)), node)
+            for summary in _summaries(write(row), node):
+                _check_addable(total, summary, node)
                 add_summary(total, summary, limit)
         return total
 
     return write_each
 
 
-_NO_WRITE: Final = "FOR_EACH expects one or more basic write queries.  Expected type {} but found {}."
+_NO_WRITE: Final = "FOR_EACH expects one or more basic write queries."
+
+
+def _summaries(found: Any, node: Term) -> list[Document]:
+    """What a write, or an array of writes, tells."""
+    try:
+        told = as_value(found)
+    except ReqlQueryLogicError as problem:
+        raise type(problem)(_NO_WRITE, node) from None
+    if type(told) is dict:
+        return [told]
+    wrong = [each for each in told if type(each) is not dict] if type(told) is list else [told]
+    if wrong:
+        problem = type_error("OBJECT" if type(told) is list else "ARRAY", wrong[0])
+        raise type(problem)(f"{_NO_WRITE}  {problem.message}", node)
+    return told  # type: ignore[no-any-return]
+
+
+def _check_addable(total: Document, summary: Document, node: Term) -> None:
+    for name in total.keys() & summary.keys():
+        known, found = total[name], summary[name]
+        kind = _ADDABLE.get(type(known))
+        if kind is None or kind != _ADDABLE.get(type(found)):
+            raise ReqlQueryLogicError(
+                f"{_NO_WRITE}  Cannot merge statistics `{shown(known)}` (type {type_name(known)}) and `{shown(found)}` "
+                f"(type {type_name(found)}).",
+                node,
+            )
+
+
+_ADDABLE: Final[dict[type, str]] = {int: "NUMBER", float: "NUMBER", list: "ARRAY", str: "STRING"}
+"""Types of what summaries may hold; of two strings the first is kept."""
 
 
 def _shares_table(source: Argument, write: Argument) -> bool:

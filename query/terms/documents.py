@@ -8,20 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
-from query.arguments import union_of
+from query.arguments import no_object_error, union_of
 from query.closures import Closure, Env, KeepMaker, MakeKeep, as_literal, located
-from query.errors import ReqlError, ReqlNonExistenceError, ReqlQueryLogicError
+from query.errors import ReqlError, ReqlQueryLogicError
 from query.evaluate import Compiler
-from query.geometries import Geometry
-from query.json_text import shown
 from query.merge import merge as merged
 from query.registry import term
-from query.runtime import Document, Fields, Function, Keep, Literal, Row, Run, Stream, runtime_type_name
+from query.runtime import Document, Fields, Function, Keep, Literal, Row, Run, Stream
 from query.selectors import Selectors, has_all, plucked, stripped
 from query.term import FUNC, Argument, Term
-from query.values import VALUE_TYPES, Time, Value, type_name
+from query.values import Geometry, Time, Value, type_name
 
 Change: TypeAlias = Callable[[Document], Value]
 
@@ -31,7 +29,7 @@ def pluck(source: object, *selectors: Value) -> object:
     """Only some fields of an object, or of each object of a sequence.
 
     A selector is a field's name, an object for fields inside fields, `{"a": {"b": True}}` or `{"a": "b"}`, or an array of
-    selectors. Fields that are not there are left out.
+    selectors. Fields that are not there are left out; of two selectors for the insides of one field the later one counts.
 
     >>> r.expr({"a": 1, "b": {"c": 2, "d": 3}}).pluck({"b": ["c"]}).run(db)
     {'b': {'c': 2}}
@@ -90,16 +88,12 @@ def _applied(found: Any, change: Change, node: Term) -> Any:
     if type(found) is dict:
         return change(found)
     if type(found) is list:
-        return [_applied(item, change, node) for item in found]
-    raise _no_object(found, node)
+        return [change(item) if type(item) is dict else _refused(item, node) for item in found]
+    raise no_object_error(found, node)
 
 
-def _no_object(found: Any, node: Term) -> ReqlError:
-    if type(found) is Geometry or type(found) is Time:
-        return ReqlQueryLogicError(f"Cannot call `{node.kind.name}` on objects of type `{type_name(found)}`.", node)
-    error = ReqlNonExistenceError if found is None else ReqlQueryLogicError
-    text = shown(found) if type(found) in VALUE_TYPES else runtime_type_name(found)
-    return error(f"Cannot perform {node.kind.name} on a non-object non-sequence `{text}`.", node)
+def _refused(row: Value, node: Term) -> NoReturn:
+    raise no_object_error(row, node, in_sequence=True)
 
 
 def _polymorphic(compiler: Compiler, node: Term, bind: Callable[[Env], Change], rows: Callable[[], Closure]) -> Closure:
@@ -121,7 +115,7 @@ def _polymorphic(compiler: Compiler, node: Term, bind: Callable[[Env], Change], 
 
 
 def _changed(rows: Iterator[Value], change: Change, node: Term) -> Iterator[Value]:
-    return (change(row) if type(row) is dict else _applied(row, change, node) for row in rows)
+    return (change(row) if type(row) is dict else _refused(row, node) for row in rows)
 
 
 def _changed_rows(source: Closure, bind: Callable[[Env], Change], keep: KeepMaker, node: Term) -> Closure:
@@ -148,10 +142,15 @@ def _binder(selectors: Selectors, part: Callable[..., Value], node: Term) -> Cal
         try:
             paths = selectors.bind(env)
         except ReqlError as error:
-            raise located(error, node) from None
+            return partial(_fail, located(error, node))
         return lambda document: part(document, paths)
 
     return bind
+
+
+def _fail(error: ReqlError, document: Document) -> NoReturn:
+    """What a wrong selector does to each document: without any it is no error."""
+    raise error
 
 
 def _plucked_rows(compiler: Compiler, node: Term, need: Fields, keep: KeepMaker) -> Closure:
@@ -207,10 +206,14 @@ def _having_rows(compiler: Compiler, node: Term, need: Fields, keep: KeepMaker) 
 
 
 def _tolerant(has: Change, node: Term) -> Callable[[Value], bool]:
+    """The test of each row of a sequence; as in `filter`, null does not pass it, and what else is no object is an error."""
+
     def test(row: Value) -> bool:
         if type(row) is dict:
             return bool(has(row))
-        raise _no_object(row, node)
+        if row is None:
+            return False
+        _refused(row, node)
 
     return test
 
@@ -221,7 +224,7 @@ def _has_names(slot: int, names: tuple[str, ...], node: Term) -> Closure:
     def has(env: Env) -> Any:
         row = env[slot]
         if type(row) is not dict:
-            return _having(env[0], row, partial(has_all, paths=dict.fromkeys(names)), node)
+            return _having(env[0], row, partial(has_all, paths=names), node)
         for name in names:  # noqa: SIM110 - `all` would make a generator for every row
             if row.get(name) is None:
                 return False
@@ -249,7 +252,10 @@ def _having(run: Run, found: Any, has: Change, node: Term) -> Any:
         return list(filter(_tolerant(has, node), found))
     if type(found) is Stream:
         return found.changed(run, lambda: filter(_tolerant(has, node), found.rows()))
-    return _tolerant(has, node)(found.value if type(found) is Row else found)
+    document = found.value if type(found) is Row else found
+    if type(document) is not dict:
+        raise no_object_error(found, node)
+    return has(document)
 
 
 has_fields.compiles_rows(_having_rows)
@@ -269,7 +275,9 @@ def _merger(compiler: Compiler, node: Term) -> tuple[Fields, Callable[[Env], Cha
             result: Value = document
             for other in others:
                 try:
-                    result = merged(result, as_literal(other(result)))
+                    addition = as_literal(other(result))
+                    _check_mergeable(addition)
+                    result = merged(result, addition)
                 except ReqlError as error:
                     raise located(error, node) from None
             return result
@@ -277,6 +285,11 @@ def _merger(compiler: Compiler, node: Term) -> tuple[Fields, Callable[[Env], Cha
         return change
 
     return union_of(*[fields for fields, _ in parts]), bind
+
+
+def _check_mergeable(addition: Value) -> None:
+    if type(addition) is Time or type(addition) is Geometry:
+        raise ReqlQueryLogicError(f"Cannot merge objects of type `{type_name(addition)}`.")
 
 
 def _is_function(arg: Argument) -> bool:

@@ -10,15 +10,16 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any, Final, NamedTuple
 
+from query.arguments import no_object_error
 from query.closures import Closure, Env, KeepMaker, as_value, located
-from query.errors import ReqlError, ReqlNonExistenceError, ReqlQueryLogicError
+from query.errors import ReqlArgumentError, ReqlError, ReqlNonExistenceError, ReqlQueryLogicError
 from query.evaluate import Compiler
-from query.geometries import PSEUDO_TYPE, Geometry
-from query.json_text import pretty, shown
+from query.geometries import PSEUDO_TYPE
+from query.json_text import number_error, pretty, shown
 from query.registry import TERMS, term
 from query.runtime import Fields, Row, Stream, collect, runtime_type_name, type_error
 from query.term import Argument, Term
-from query.values import Time, Value, type_name
+from query.values import Value, type_name
 
 _SKIP: Final[Any] = object()
 
@@ -27,7 +28,7 @@ _GEOMETRY_FIELDS: Final = frozenset({"coordinates", "type", PSEUDO_TYPE})
 
 
 @term(170, structural=True)
-def bracket(source: object, key: str | int) -> object:
+def bracket(source: object, key: Value) -> object:
     """The field of an object, the field of each object of a sequence that has it, or the element at a place.
 
     Written `source["name"]` and `source[0]`; `source[2:5]` is `slice`. Raises ReqlNonExistenceError where there is no such
@@ -40,6 +41,15 @@ def bracket(source: object, key: str | int) -> object:
     >>> r.expr([1, 2, 3])[-1].run(db)
     3
     """
+
+
+@bracket.checks
+def _(node: Term) -> None:
+    key = node.args[1]
+    if type(key) not in _KEY_TYPES:
+        raise ReqlArgumentError(_bad_key(key).message)
+    if type(key) is float and not key.is_integer():
+        raise ReqlArgumentError(number_error(key).message)
 
 
 @term(31, structural=True)
@@ -122,14 +132,7 @@ def _field_of(run: Any, found: Any, name: str, node: Term) -> Any:
         return _fields_of(run, found, name, node)
     if kind is Stream:
         return found.changed(run, lambda: _field_rows(run, found.rows(), name, node))
-    if kind is Geometry or kind is Time:
-        raise ReqlQueryLogicError(f"Cannot call `{node.kind.name}` on objects of type `{type_name(found)}`.", node)
-    error = ReqlNonExistenceError if found is None else ReqlQueryLogicError
-    try:
-        text = shown(as_value(found))
-    except ReqlError as problem:
-        raise located(problem, node) from None
-    raise error(f"Cannot perform {node.kind.name} on a non-object non-sequence `{text}`.", node)
+    raise no_object_error(found, node)
 
 
 def _no_attribute(name: str, found: dict[str, Value]) -> str:
@@ -148,7 +151,7 @@ def _field_rows(run: Any, rows: Iterator[Value], name: str, node: Term) -> Itera
             if found is not _SKIP:
                 yield found
         elif row is not None:
-            yield _field_of(run, row, name, node)
+            raise no_object_error(row, node, in_sequence=True)
 
 
 def _named(name: Value, node: Term) -> str:
@@ -221,12 +224,19 @@ def _compile_dynamic(compiler: Compiler, node: Term) -> Closure:
             return _field_of(env[0], inner(env), wanted, node)
         if type(wanted) is int or type(wanted) is float:
             return element(env)
-        raise ReqlQueryLogicError(_BAD_KEY.format(runtime_type_name(wanted)), node)
+        raise located(_bad_key(wanted), node)
 
     return read
 
 
-_BAD_KEY: Final = "Expected NUMBER or STRING as second argument to `bracket` but found {}."
+_KEY_TYPES: Final = frozenset({str, int, float, type(None), Term})
+
+
+def _bad_key(found: Any) -> ReqlQueryLogicError:
+    error = ReqlNonExistenceError if found is None else ReqlQueryLogicError
+    return error(
+        f"Expected NUMBER or STRING as second argument to `bracket` but found {runtime_type_name(found)}."
+    )
 
 
 @bracket.compiles
@@ -236,7 +246,7 @@ def _(compiler: Compiler, node: Term) -> Closure:
         element: Closure = TERMS["nth"].hooks["compiles"](compiler, node)
         return element
     if type(key) is not str and type(key) is not Term:
-        raise ReqlQueryLogicError(_BAD_KEY.format(runtime_type_name(key)), node)
+        raise located(_bad_key(key), node)
     return _compile_field(compiler, node)
 
 
@@ -272,23 +282,30 @@ _READERS: Final = frozenset({bracket.kind, get_field.kind})
 
 
 @term(94)
-def keys(document: dict[str, Value]) -> list[Value]:
+def keys(document: Value) -> list[Value]:
     """The names of an object's fields, in their order.
 
     >>> r.expr({"b": 1, "a": 2}).keys().run(db)
     ['a', 'b']
     """
-    return sorted(document)
+    return sorted(_object(document, "keys"))
 
 
 @term(186)
-def values(document: dict[str, Value]) -> list[Value]:
+def values(document: Value) -> list[Value]:
     """The values of an object's fields, in the order of their names.
 
     >>> r.expr({"b": 1, "a": 2}).values().run(db)
     [2, 1]
     """
-    return [document[name] for name in sorted(document)]
+    found = _object(document, "values")
+    return [found[name] for name in sorted(found)]
+
+
+def _object(found: Value, name: str) -> dict[str, Value]:
+    if type(found) is not dict:
+        raise ReqlQueryLogicError(f"Cannot call `{name}` on objects of type `{type_name(found)}`.")
+    return found
 
 
 @term(143, name="object", on="r")

@@ -215,7 +215,7 @@ def _(compiler: Compiler, node: Term) -> Closure:
         if type(found) is list:
             return _element(found, place, node)
         if type(found) is not Stream:
-            raise located(type_error("ARRAY", found), node)
+            raise located(type_error("ARRAY", found) if type(found) is Row else sequence_error(found), node)
         row = _nth_row(stream_rows(env) if stream_rows else found.rows(), place, node)
         return row if found.table is None else Row(found.table, row[found.table.primary_key], row)
 
@@ -224,11 +224,18 @@ def _(compiler: Compiler, node: Term) -> Closure:
 
 def _element(array: list[Value], place: int, node: Term) -> Value:
     if not -len(array) <= place < len(array):
+        _check_place(place, node)
         raise ReqlNonExistenceError(f"Index out of bounds: {place}", node)
     return array[place]
 
 
+def _check_place(place: int, node: Term) -> None:
+    if not -(2**31) <= place < 2**31:
+        raise ReqlQueryLogicError(f"Integer too large: {place}", node)
+
+
 def _nth_row(rows: Iterator[Value], place: int, node: Term) -> Value:
+    _check_place(place, node)
     if place < -1:
         raise ReqlQueryLogicError(f"Cannot use an index < -1 ({place}) on a stream.", node)
     missing: Any = _NOTHING
