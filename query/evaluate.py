@@ -20,7 +20,7 @@ An error remembers the innermost term that raised it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import chain, compress
 from operator import itemgetter
@@ -52,7 +52,15 @@ from query.values import VALUE_TYPES, Value, pseudo_value
 SLOT: Final = Kind("slot", -2, structural=True)
 """A place of the environment, for terms that the compiler makes: its argument is the place."""
 
-_OPAQUE_TO_GROUPS: Final = frozenset({"ungroup", "type_of", "info", "do", "default"})
+_OPAQUE_TO_GROUPS: Final = frozenset({"ungroup", "type_of", "info", "default"})
+"""Terms that are not applied to each group, but to the grouped data as a whole."""
+
+_GIVE_ON: Final[dict[str, Callable[[Sequence[Argument]], Sequence[Argument]]]] = {
+    "branch": lambda args: (*args[1::2], args[-1]),
+    "default": lambda args: args,
+    "do": lambda args: [arg.args[1] if type(arg) is Term and arg.kind is FUNC else arg for arg in args[-1:]],
+}
+"""Terms that may give on what some of their arguments give, and which those are."""
 
 _ROW_BY_ROW: Final = frozenset(
     {"map", "filter", "concat_map", "pluck", "without", "merge", "has_fields", "with_fields", "get_field", "bracket"}
@@ -238,9 +246,14 @@ class Compiler:
 
     def is_grouped(self, node: Argument) -> bool:
         """Whether the term is grouped data."""
-        while type(node) is Term and node.kind.name not in _OPAQUE_TO_GROUPS:
-            if node.kind.name == "group":
+        while type(node) is Term:
+            name = node.kind.name
+            if name in _GIVE_ON and any(map(self.is_grouped, _GIVE_ON[name](node.args))):
                 return True
+            if name == "group":
+                return True
+            if name in _OPAQUE_TO_GROUPS:
+                return False
             declaration = BY_KIND.get(node.kind)
             if declaration is None or not node.args or not (declaration.arguments or declaration.rest):
                 return False
@@ -307,7 +320,9 @@ class Compiler:
         items = [(type(arg) is Term and arg.kind.name == "args", self.value(arg)) for arg in node.args]
 
         def array(env: Env) -> list[Value]:
-            return collect(env[0], chain.from_iterable(item(env) if spliced else (item(env),) for spliced, item in items))
+            return collect(
+                env[0], chain.from_iterable(item(env) if spliced else (item(env),) for spliced, item in items)
+            )
 
         return array
 

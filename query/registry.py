@@ -129,10 +129,9 @@ class Declaration:
     def check_option(self, name: str) -> None:
         """Raise ReqlServerCompileError where a term has no such option."""
         if name not in self.options:
-            known = ", ".join(sorted(self.options)) or "none"
-            raise ReqlServerCompileError(
-                f"Unrecognized optional argument `{name}`. The options of `{self.name}`: {known}."
-            )
+            error = ReqlServerCompileError(f"Unrecognized optional argument `{name}`.")
+            error.add_note(f"The options of `{self.name}`: {', '.join(sorted(self.options)) or 'none'}.")
+            raise error
 
     def compiles(self, hook: Hook) -> Hook:
         """Declare how the term is compiled: `(compiler, node) -> closure`."""

@@ -16,7 +16,7 @@ that it is inside of is left as it is, and not plucked.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TypeAlias, Union
+from typing import TypeAlias
 
 from query.closures import Env
 from query.errors import ReqlQueryLogicError
@@ -26,7 +26,7 @@ from query.runtime import Document, Fields
 from query.term import Argument, Term
 from query.values import Value
 
-Paths: TypeAlias = Union[tuple[str, ...], list["Paths"], dict[str, "Paths"]]
+Paths: TypeAlias = tuple[str, ...] | list["Paths"] | dict[str, "Paths"]
 
 
 class NoObjectError(Exception):
@@ -44,7 +44,7 @@ def paths_of(selectors: Iterable[Value]) -> Paths:
     parts = [_path(selector) for selector in selectors]
     names: list[str] = []
     for part in parts:
-        if type(part) is not tuple:
+        if not isinstance(part, tuple):
             return parts[0] if len(parts) == 1 else parts
         names += part
     return tuple(names)
@@ -70,7 +70,7 @@ def names_of(paths: Paths) -> frozenset[str]:
     >>> sorted(names_of(["a", {"b": ("c",)}]))
     ['a', 'b']
     """
-    if type(paths) is list:
+    if isinstance(paths, list):
         return frozenset().union(*map(names_of, paths))
     return frozenset(paths)
 
@@ -105,10 +105,10 @@ class Selectors:
 
 def plucked(document: Document, paths: Paths) -> Document:
     """Only what is selected of a document."""
-    if type(paths) is tuple:
+    if isinstance(paths, tuple):
         return {name: document[name] for name in paths if name in document}
     result: Document = {}
-    if type(paths) is list:
+    if isinstance(paths, list):
         for part in paths:
             result.update(_plucked_of(document, part))
         return result
@@ -132,11 +132,11 @@ def _plucked_of(found: Value, paths: Paths) -> Document:
 def stripped(document: Document, paths: Paths) -> Document:
     """A document without what is selected."""
     result = dict(document)
-    if type(paths) is tuple:
+    if isinstance(paths, tuple):
         for name in paths:
             result.pop(name, None)
         return result
-    if type(paths) is list:
+    if isinstance(paths, list):
         for part in paths:
             result = stripped(result, part)
         return result
@@ -162,14 +162,14 @@ def _within(found: Value, paths: Paths, part: Callable[[Value, Paths], Document]
 
 def has_all(document: Document, paths: Paths) -> bool:
     """Whether a document has all that is selected, and no field of it that is selected as a whole is null."""
-    if type(paths) is tuple:
+    if isinstance(paths, tuple):
         for name in paths:  # noqa: SIM110 - `all` would make a generator for every row
             if document.get(name) is None:
                 return False
         return True
-    if type(paths) is list:
-        return all([has_all(document, part) for part in paths])
-    return all([name in document and _has_inside(document[name], inside) for name, inside in paths.items()])
+    if isinstance(paths, list):
+        return all(has_all(document, part) for part in paths)
+    return all(name in document and _has_inside(document[name], inside) for name, inside in paths.items())
 
 
 def _has_inside(found: Value, paths: Paths) -> bool:

@@ -143,10 +143,10 @@ class IndexSlice(NamedTuple):
     bounds: Range
 
 
-def slice_of_index(compiler: Compiler, node: Term, name: Argument, refusal: str) -> Callable[[Env], IndexSlice]:
+def slice_of_index(compiler: Compiler, node: Term, name: Argument, refusal: str = "") -> Callable[[Env], IndexSlice]:
     """The part of the index `name` that a term's source is: all of a table, or a `between` on the same index.
 
-    Raises ReqlQueryLogicError where it is neither, in the words of `refusal`.
+    Raises ReqlQueryLogicError where it is neither, in the words of `refusal` if there are any.
     """
     source, named = node.args[0], compiler.value(name)
     if orders_by_index(source) and node.kind.name == "order_by":
@@ -170,7 +170,7 @@ def slice_of_index(compiler: Compiler, node: Term, name: Argument, refusal: str)
         try:
             table = find_table(env)
         except ReqlQueryLogicError as error:
-            if error.message.startswith("Expected type TABLE but"):
+            if refusal and error.message.startswith("Expected type TABLE but"):
                 raise ReqlQueryLogicError(refusal, node) from None
             raise
         try:

@@ -355,10 +355,10 @@ def _is_function(arg: Any) -> bool:
 
 def _contains_one(source: Closure, value: Closure) -> Closure:
     def contained(env: Env) -> bool:
-        wanted = value(env)
+        rows, wanted = source(env), value(env)
         if type(wanted) is str:
-            return wanted in source(env)
-        return any(equal(row, wanted) for row in source(env))
+            return wanted in rows
+        return any(equal(row, wanted) for row in rows)
 
     return contained
 

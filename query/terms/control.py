@@ -82,7 +82,7 @@ def _compile_do(compiler: Compiler, node: Term, body: str) -> Closure:
 
 
 def _inlined(compiler: Compiler, node: Term) -> tuple[list[Argument], Argument]:
-    """The arguments of a call and the function, streams and grouped data put into it in place of its variables.
+    """The arguments of a call and the function, streams put into it in place of its variables.
 
     So they are compiled for what is done with them there. What is left is no function if no variable is.
     """
@@ -96,7 +96,7 @@ def _inlined(compiler: Compiler, node: Term) -> tuple[list[Argument], Argument]:
         raise located(arity_error(len(numbers), len(given)), node)
     left: list[tuple[int, Argument]] = []
     for number, arg in zip(numbers, map(_unwrapped, given), strict=True):
-        if type(arg) is Term and not arg.uses_row and (compiler.is_stream(arg) or compiler.is_grouped(arg)):
+        if type(arg) is Term and not arg.uses_row and compiler.is_stream(arg):
             body = _substituted(body, number, arg)
         else:
             left.append((number, arg))
@@ -408,8 +408,8 @@ def _summaries(found: Any, node: Term) -> list[Document]:
         return [told]
     wrong = [each for each in told if type(each) is not dict] if type(told) is list else [told]
     if wrong:
-        problem = type_error("OBJECT" if type(told) is list else "ARRAY", wrong[0])
-        raise type(problem)(f"{_NO_WRITE}  {problem.message}", node)
+        refusal = type_error("OBJECT" if type(told) is list else "ARRAY", wrong[0])
+        raise type(refusal)(f"{_NO_WRITE}  {refusal.message}", node)
     return told  # type: ignore[no-any-return]
 
 

@@ -234,9 +234,7 @@ _KEY_TYPES: Final = frozenset({str, int, float, type(None), Term})
 
 def _bad_key(found: Any) -> ReqlQueryLogicError:
     error = ReqlNonExistenceError if found is None else ReqlQueryLogicError
-    return error(
-        f"Expected NUMBER or STRING as second argument to `bracket` but found {runtime_type_name(found)}."
-    )
+    return error(f"Expected NUMBER or STRING as second argument to `bracket` but found {runtime_type_name(found)}.")
 
 
 @bracket.compiles

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import product
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 from query.arguments import MISSING, Read, Reader, function_of, reader, union_of
 from query.closures import Closure, Env, located
@@ -46,9 +46,6 @@ def group(sequence: object, *keys: str | Function, index: str | None = None, mul
     """
 
 
-_NOT_INDEXED: Final = "Indexed group can only be performed on a TABLE or TABLE_SLICE."
-
-
 @group.compiles
 def _(compiler: Compiler, node: Term) -> Closure:
     pairs = _pairs_of_group(compiler, node, None)
@@ -56,7 +53,9 @@ def _(compiler: Compiler, node: Term) -> Closure:
 
 
 @group.accumulates
-def _(compiler: Compiler, node: Term) -> Closure:
+def _(compiler: Compiler, node: Term) -> Closure | None:
+    if not compiler.is_grouped_stream(node.args[0]):
+        return None
     raise ReqlQueryLogicError("Cannot call `group` on the output of `group` (did you mean to `ungroup`?).", node)
 
 
@@ -172,7 +171,7 @@ def _pairs_of_group(compiler: Compiler, node: Term, need: Fields) -> PairMaker:
 
 
 def _rows_by_index(compiler: Compiler, node: Term, need: Fields, readers: list[Reader]) -> Callable[[Env], Pairs]:
-    find = slice_of_index(compiler, node, node.options["index"], _NOT_INDEXED)
+    find = slice_of_index(compiler, node, node.options["index"])
     need = union_of(need, *[each.fields for each in readers])
 
     def rows(env: Env) -> Pairs:

@@ -26,11 +26,11 @@ Finish: TypeAlias = Callable[[int | float, int], Value]
 
 
 @term(145, name="sum", on="both", structural=True, functions=1)
-def sum_(sequence: object, key: str | Function | None = None) -> float:
+def sum_(sequence: object, key: str | Function | None = None, *, index: str | None = None) -> float:
     """Add up numbers: the elements, or a field or function of each; 0 where there is nothing to add.
 
     Sums of integers are exact within 64 bits. Elements that lack the field are passed over; raises ReqlQueryLogicError
-    for what is no number.
+    for what is no number. No index can be added up: the option `index` is an error.
 
     >>> r.expr([{"n": 1}, {"n": 2.5}, {}]).sum("n").run(db)
     3.5
@@ -38,11 +38,11 @@ def sum_(sequence: object, key: str | Function | None = None) -> float:
 
 
 @term(146, on="both", structural=True, functions=1)
-def avg(sequence: object, key: str | Function | None = None) -> float:
+def avg(sequence: object, key: str | Function | None = None, *, index: str | None = None) -> float:
     """The average of numbers: of the elements, or of a field or function of each.
 
     Elements that lack the field are passed over. Raises ReqlNonExistenceError where nothing is left, ReqlQueryLogicError
-    for what is no number.
+    for what is no number. Of an index there is no average: the option `index` is an error.
 
     >>> r.expr([1, 2, 6]).avg().run(db)
     3
@@ -67,9 +67,9 @@ def _finish_avg(total: int | float, count: int) -> Value:
 _FINISHES: Final[dict[str, Finish]] = {"sum": _finish_sum, "avg": _finish_avg}
 
 
-def _reader(compiler: Compiler, node: Term) -> Reader:
-    if len(node.args) > 1 and node.args[1] is not None:
-        return reader(compiler, node.args[1], node)
+def _reader(compiler: Compiler, node: Term, missing: Any = None) -> Reader:
+    if len(node.args) > 1:
+        return reader(compiler, node.args[1], node, missing)
     return Reader(None, lambda env: _itself)
 
 
@@ -80,6 +80,9 @@ def _itself(row: Value) -> Value:
 @sum_.compiles
 @avg.compiles
 def _(compiler: Compiler, node: Term) -> Closure:
+    if "index" in node.options:
+        _check_index_alone(node)
+        raise ReqlQueryLogicError(f"Cannot call {node.kind.name} on an index.", node)
     fields, bind = _reader(compiler, node)
     source, finish = compiler.rows(node.args[0], fields), _FINISHES[node.kind.name]
 
@@ -110,6 +113,8 @@ def _total(rows: Iterable[Value], read: Read) -> tuple[int | float, int]:
 @sum_.accumulates
 @avg.accumulates
 def _(compiler: Compiler, node: Term) -> Closure | None:
+    if "index" in node.options:
+        return None
     fields, bind = _reader(compiler, node)
     pairs, finish = pairs_of(compiler, node.args[0], fields), _FINISHES[node.kind.name]
     if pairs is None:
@@ -151,7 +156,7 @@ def _group_totals(run: Run, pairs: Pairs) -> Iterable[list[Any]]:
 def min_(sequence: object, key: str | Function | None = None, *, index: str | None = None) -> object:
     """The least element; with a field or function, the element for which that is least.
 
-    Elements for which it is missing or null are passed over; of equal ones the first is given. Of a table, with `index`
+    Elements for which it is missing are passed over; of equal ones the first is given. Of a table, with `index`
     or without a field, it is the first document in the order of that index or of the primary key, read in constant time.
     Raises ReqlNonExistenceError where nothing is left.
 
@@ -164,7 +169,7 @@ def min_(sequence: object, key: str | Function | None = None, *, index: str | No
 def max_(sequence: object, key: str | Function | None = None, *, index: str | None = None) -> object:
     """The greatest element; with a field or function, the element for which that is greatest.
 
-    Elements for which it is missing or null are passed over; of equal ones the first is given. Of a table, with `index`
+    Elements for which it is missing are passed over; of equal ones the first is given. Of a table, with `index`
     or without a field, it is the last document in the order of that index or of the primary key, read in constant time.
     Raises ReqlNonExistenceError where nothing is left.
 
@@ -173,25 +178,17 @@ def max_(sequence: object, key: str | Function | None = None, *, index: str | No
     """
 
 
-_NOT_INDEXED: Final = "Indexed {} can only be performed on a TABLE or TABLE_SLICE."
-
-
-def _passed_over(node: Term) -> Any:
-    """What is read of a row that is passed over: null, unless the rows themselves are compared."""
-    return None if len(node.args) > 1 and node.args[1] is not None else MISSING
-
-
 @min_.compiles
 @max_.compiles
 def _(compiler: Compiler, node: Term) -> Closure:
     if "index" in node.options or (len(node.args) == 1 and _is_table(node.args[0])):
         return _end_of_index(compiler, node)
-    (fields, bind), skipped = _reader(compiler, node), _passed_over(node)
+    fields, bind = _reader(compiler, node, MISSING)
     slot, descending = compiler.new_slot(), node.kind is max_.kind
 
     def keep(env: Env) -> Keep:
         read, best = bind(env), env[slot]
-        return Keep(fields, lambda row: read(row) is not skipped and best.may_belong(row))
+        return Keep(fields, lambda row: read(row) is not MISSING and best.may_belong(row))
 
     source = compiler.rows(node.args[0], None, MakeKeep(fields, keep))
 
@@ -215,24 +212,26 @@ def _first(rows: Iterator[Value], node: Term) -> Value:
     )
 
 
+def _check_index_alone(node: Term) -> None:
+    if len(node.args) > 1:
+        raise ReqlQueryLogicError(f"Cannot provide both a function and an index to {node.kind.name}.", node)
+
+
 def _is_table(node: Argument) -> bool:
     return type(node) is Term and node.kind.name == "table"
 
 
 def _end_of_index(compiler: Compiler, node: Term) -> Closure:
-    if len(node.args) > 1:
-        raise ReqlQueryLogicError(f"Cannot provide both a function and an index to {node.kind.name}.", node)
+    _check_index_alone(node)
     reverse = node.kind is max_.kind
-    if "index" in node.options:
-        find = slice_of_index(compiler, node, node.options["index"], _NOT_INDEXED.format(node.kind.name))
-    else:
-        find = all_of_table(compiler, node.args[0])
+    name = node.options.get("index")
+    find = all_of_table(compiler, node.args[0]) if name is None else slice_of_index(compiler, node, name)
 
     def end(env: Env) -> Row:
         table, index, bounds = find(env)
         for row in index.between(env[0], bounds, None, None, reverse=reverse):
             return Row(table, row[table.primary_key], row)
-        raise ReqlNonExistenceError(f"`{node.kind.name}` found no entries in the specified index.", node)
+        raise ReqlQueryLogicError(f"`{node.kind.name}` found no entries in the specified index.", node)
 
     return end
 
@@ -242,7 +241,7 @@ def _end_of_index(compiler: Compiler, node: Term) -> Closure:
 def _(compiler: Compiler, node: Term) -> Closure | None:
     if "index" in node.options:
         return None
-    pairs, (_, bind), skipped = pairs_of(compiler, node.args[0], None), _reader(compiler, node), _passed_over(node)
+    pairs, (_, bind) = pairs_of(compiler, node.args[0], None), _reader(compiler, node, MISSING)
     if pairs is None:
         return None
     better = -1 if node.kind is min_.kind else 1
@@ -253,7 +252,7 @@ def _(compiler: Compiler, node: Term) -> Closure | None:
         try:
             for key, row in pairs(env, _itself):
                 value = read(row)
-                if value is skipped:
+                if value is MISSING:
                     continue
                 marker = group_marker(key)
                 cell = cells.get(marker)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
+from query.errors import ReqlQueryLogicError
 from query.merge import merge
 from query.runtime import Literal
 from tests import strategies
@@ -23,13 +24,18 @@ REMOVE = Literal(None, removes=True)
         ({"a": {"b": 1}, "z": 0}, {"a": REMOVE}, {"z": 0}),
         ({"a": 1}, {"b": {"c": Literal(2), "d": REMOVE}}, {"a": 1, "b": {"c": 2}}),
         ({"a": [1]}, {"a": [2]}, {"a": [2]}),
-        ({"a": 1}, Literal({"b": 1}), {"b": 1}),
         (1, {"a": 1}, {"a": 1}),
         ({"a": 1}, 2, 2),
     ],
 )
 def test_what_merging_gives(left: Any, right: Any, wanted: Any) -> None:
     assert merge(left, right) == wanted
+
+
+@pytest.mark.parametrize("stray", [Literal({"b": 1}), REMOVE])
+def test_a_literal_stands_only_in_an_object(stray: Literal) -> None:
+    with pytest.raises(ReqlQueryLogicError, match="Stray literal keyword found"):
+        merge({"a": 1}, stray)
 
 
 @given(strategies.values(), strategies.values())

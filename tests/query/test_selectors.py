@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from query.errors import ReqlQueryLogicError
-from query.selectors import has_all, paths_of, plucked, stripped
+from query.selectors import has_all, names_of, paths_of, plucked, stripped
 
 NAMES = st.sampled_from("abc")
 DOCUMENTS = st.recursive(
@@ -21,15 +21,16 @@ SELECTORS = st.recursive(NAMES, lambda inner: st.lists(inner, max_size=3) | st.d
 @pytest.mark.parametrize(
     ("selectors", "paths"),
     [
-        (["a", "b"], {"a": None, "b": None}),
-        ([{"a": True}], {"a": None}),
-        ([{"a": {"b": True}}, {"a": "c"}], {"a": {"b": None, "c": None}}),
-        ([{"a": {"b": True}}, "a"], {"a": None}),
-        (["a", {"a": {"b": True}}], {"a": None}),
-        ([["a", ["b"]]], {"a": None, "b": None}),
+        ([], ()),
+        (["a", "b"], ("a", "b")),
+        ([{"a": True}], ("a",)),
+        ([{"a": {"b": True}}, {"a": "c"}], [{"a": ("b",)}, {"a": ("c",)}]),
+        ([{"a": {"b": True, "c": {"d": True}}}], {"a": [("b",), {"c": ("d",)}]}),
+        (["a", {"a": {}}], [("a",), {"a": {}}]),
+        ([["a", ["b"]]], ("a", "b")),
     ],
 )
-def test_selectors_are_one_tree(selectors: list[Any], paths: Any) -> None:
+def test_selectors_as_paths(selectors: list[Any], paths: Any) -> None:
     assert paths_of(selectors) == paths
 
 
@@ -50,12 +51,25 @@ def test_plucking_twice_is_plucking_once(document: Any, selector: Any) -> None:
 def test_stripping_leaves_nothing_of_what_names_select(document: Any, selector: Any) -> None:
     paths = paths_of([selector])
     rest = stripped(document, paths)
-    assert not any(name in rest for name, inside in paths.items() if inside is None)
-    assert all(rest[name] == found for name, found in document.items() if name not in paths)
+    if isinstance(paths, tuple):
+        assert not any(name in rest for name in paths)
+    assert all(rest[name] == found for name, found in document.items() if name not in names_of(paths))
+    assert stripped(rest, paths) == rest
 
 
 @given(DOCUMENTS, SELECTORS)
-def test_what_a_document_has_it_keeps_when_plucked(document: Any, selector: Any) -> None:
+def test_what_is_plucked_and_what_is_left_are_of_the_fields_that_are_named(document: Any, selector: Any) -> None:
     paths = paths_of([selector])
-    if has_all(document, paths):
-        assert has_all(plucked(document, paths), paths)
+    assert set(plucked(document, paths)) <= names_of(paths) & set(document)
+
+
+@given(DOCUMENTS, st.lists(NAMES, max_size=3))
+def test_what_a_document_has_it_keeps_when_plucked(document: Any, names: Any) -> None:
+    paths = paths_of(names)
+    assert has_all(plucked(document, paths), paths) == has_all(document, paths)
+
+
+def test_of_two_selectors_for_the_insides_of_one_field_the_later_counts() -> None:
+    document = {"a": {"b": 1, "c": 2}}
+    assert plucked(document, paths_of([{"a": "b"}, {"a": "c"}])) == {"a": {"c": 2}}
+    assert stripped(document, paths_of([{"a": "b"}, {"a": "c"}])) == {"a": {}}
