@@ -144,8 +144,6 @@ def _plain(value: Value, *, bounds: bool = False) -> Any:
 
 def as_object(value: Value) -> dict[str, Value]:
     """The object that a time or a shape is in JSON; what is an object anyway is itself."""
-    if type(value) is Geometry:
-        return {"$reql_type$": "GEOMETRY", **value.geojson}
     return _time(value) if type(value) is Time else value  # type: ignore[no-any-return]
 
 
