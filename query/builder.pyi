@@ -75,7 +75,7 @@ class Query(Chain):
         """The first value that counts as false (False and null do), or else the last one; True of none."""
     def append(self, value: Data, /) -> Query:
         """An array with one more element at its end."""
-    def avg(self, key: Query | str | Callable[[Query], Data] | None = ..., /) -> Query:
+    def avg(self, key: Query | str | Callable[[Query], Data] | None = ..., /, *, index: Query | str | None = ...) -> Query:
         """The average of numbers: of the elements, or of a field or function of each."""
     def between(self, lower: Data, upper: Data, /, *, index: Query | str | None = ..., left_bound: Query | str = ..., right_bound: Query | str = ...) -> Query:
         """The documents whose key lies between two bounds, in the order of the index."""
@@ -91,7 +91,7 @@ class Query(Chain):
         """The whole number shifted to the right, the sign kept: divided by powers of 2, rounded down."""
     def bit_xor(self, *more: Query | int) -> Query:
         """The bits that an odd number of the whole numbers have, in two's complement."""
-    def bracket(self, key: Query | str | int, /) -> Query:
+    def bracket(self, key: Data, /) -> Query:
         """The field of an object, the field of each object of a sequence that has it, or the element at a place."""
     def branch(self, value: Data | Callable[..., Data], other: Data | Callable[..., Data], /, *rest: Data | Callable[..., Data]) -> Query:
         """The value after the first test that holds, or the last value where none does: `r.branch(test, value, ..., other)`."""
@@ -115,8 +115,8 @@ class Query(Chain):
         """Delete a document, the documents of a selection, or those of a table. Options as of `insert`."""
     def delete_at(self, index: Query | int, end: Query | int | None = ..., /) -> Query:
         """An array without the element at a place, or without those from there up to the place `end`."""
-    def difference(self, other: Query | Array, /) -> Query:
-        """The elements of an array that are not in another one; what occurs twice stays twice."""
+    def difference(self, other: Data | Callable[..., Data], /) -> Query:
+        """The elements of a sequence that are not in another one; what occurs twice stays twice."""
     def distance(self, other: Data, /, *, geo_system: Data = ..., unit: Data = ..., measure: Query | str | None = ...) -> Query:
         """The distance between two geometries, of which one has to be a point, or how far two vectors are apart."""
     def distinct(self, *, index: Query | str | None = ...) -> Query:
@@ -251,7 +251,7 @@ class Query(Chain):
         """Whether a table can be read and written: here it always can."""
     def sub(self, *more: Data) -> Query:
         """The difference of numbers, the seconds between two times, or a time so many seconds before. Written `left - right`."""
-    def sum(self, key: Query | str | Callable[[Query], Data] | None = ..., /) -> Query:
+    def sum(self, key: Query | str | Callable[[Query], Data] | None = ..., /, *, index: Query | str | None = ...) -> Query:
         """Add up numbers: the elements, or a field or function of each; 0 where there is nothing to add."""
     def sync(self) -> Query:
         """Return when everything written to a table is on the disk, what was written with soft durability too."""
@@ -308,7 +308,7 @@ class R:
         """The elements of an array as so many arguments of the term around it."""
     def asc(self, key: Query | str | Callable[[Query], Data], /) -> Query:
         """Put a key of `order_by` in ascending order, which is the default."""
-    def avg(self, sequence: Data | Callable[..., Data], key: Query | str | Callable[[Query], Data] | None = ..., /) -> Query:
+    def avg(self, sequence: Data | Callable[..., Data], key: Query | str | Callable[[Query], Data] | None = ..., /, *, index: Query | str | None = ...) -> Query:
         """The average of numbers: of the elements, or of a field or function of each."""
     def binary(self, data: Data, /) -> Query:
         """Binary data: Python's bytes, or, of a query that gives a string, its UTF-8."""
@@ -354,7 +354,7 @@ class R:
         """Call a function with values: `value.do(f)`, `r.do(a, b, f)`. The function comes last; its result is the result."""
     def eq(self, left: Data, right: Data, /, *more: Data) -> Query:
         """Whether all values are equal: 1 is 1.0, and is not True. Written `left == right`."""
-    def error(self, message: Query | str | None = ..., /) -> Query:
+    def error(self, message: Query | str = ..., /) -> Query:
         """Raise a ReqlUserError. Without a message, inside `default`, raise again what `default` has caught."""
     def floor(self, number: Query | int | float, /) -> Query:
         """The greatest whole number that is not greater."""
@@ -418,7 +418,7 @@ class R:
         """The nearest whole number; a half is rounded away from zero."""
     def sub(self, left: Data, /, *more: Data) -> Query:
         """The difference of numbers, the seconds between two times, or a time so many seconds before. Written `left - right`."""
-    def sum(self, sequence: Data | Callable[..., Data], key: Query | str | Callable[[Query], Data] | None = ..., /) -> Query:
+    def sum(self, sequence: Data | Callable[..., Data], key: Query | str | Callable[[Query], Data] | None = ..., /, *, index: Query | str | None = ...) -> Query:
         """Add up numbers: the elements, or a field or function of each; 0 where there is nothing to add."""
     def table(self, *names: Query | str, read_mode: Query | str | None = ..., identifier_format: Query | str | None = ...) -> Query:
         """All documents of a table, in the order of the primary key; `r.table(name)` is of the default database."""
