@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any, Final, NamedTuple, Union, get_args, get_origin
 
 from query.errors import ReqlQueryLogicError
-from query.json_text import number_error
+from query.json_text import number_error, shown
 from query.runtime import Function, type_error
 from query.term import Source
 from query.values import VALUE_TYPES, Time, Value
@@ -25,6 +25,9 @@ _TYPE_NAMES: Final[dict[type, str]] = {
     Vector: "PTYPE<VECTOR>",
     types.NoneType: "NULL",
 }
+
+
+_TIMES: Final = frozenset({Time})
 
 
 class Accepted(NamedTuple):
@@ -65,6 +68,8 @@ def takes_source(annotation: Any) -> bool:
 
 def argument_error(wanted: Accepted, found: Value) -> ReqlQueryLogicError:
     """The error for a value that an annotation does not let through, in RethinkDB's words."""
+    if wanted.types == _TIMES:
+        return ReqlQueryLogicError(f"Not a TIME pseudotype: `{shown(found)}`.")
     if type(found) is float and wanted.whole:
         return number_error(found)
     names = sorted({_TYPE_NAMES[kind] for kind in wanted.types} - {"NULL"})

@@ -195,6 +195,9 @@ def call(name: str, *args: Any, **options: Any) -> Query:
 def install() -> None:
     """Give `Query` and `R` the methods of all declared terms. Called once, after the terms are imported."""
     for declaration in TERMS.values():
+        if declaration.constant:
+            setattr(R, declaration.name, Query(Term(declaration.kind, ())))
+            continue
         for name in declaration.methods:
             if declaration.on != "r":
                 setattr(Query, name, _method(declaration))

@@ -109,6 +109,14 @@ class Query(Chain):
         """Whether a sequence has all the values given, and for each function an element that satisfies it."""
     def count(self, value: Data | Callable[[Query], Data] = ..., /) -> Query:
         """How many elements a sequence has; with a value or a function, how many are equal to it or satisfy it."""
+    def date(self) -> Query:
+        """The beginning of the day of a time, on a clock with its offset."""
+    def day(self) -> Query:
+        """The day of the month of a time, 1 to 31."""
+    def day_of_week(self) -> Query:
+        """The day of the week of a time, 1 to 7; `r.monday` to `r.sunday` have the same values."""
+    def day_of_year(self) -> Query:
+        """The day of the year of a time, 1 to 366."""
     def default(self, default: Data | Callable[..., Data], /) -> Query:
         """Another value where this one is null, or is missing in any way: a field, an element, the least of nothing."""
     def delete(self, *, return_changes: Query | bool | str = ..., durability: Query | str | None = ..., ignore_write_hook: Query | bool = ...) -> Query:
@@ -127,6 +135,8 @@ class Query(Chain):
         """Call a function with values: `value.do(f)`, `r.do(a, b, f)`. The function comes last; its result is the result."""
     def downcase(self) -> Query:
         """The string with the letters A to Z in lower case; other letters are left as they are."""
+    def during(self, start: Query | datetime, end: Query | datetime, /, *, left_bound: Query | str = ..., right_bound: Query | str = ...) -> Query:
+        """Whether a time lies between two others."""
     def eq(self, right: Data, /, *more: Data) -> Query:
         """Whether all values are equal: 1 is 1.0, and is not True. Written `left == right`."""
     def eq_join(self, key: Query | str | Callable[[Query], Data], table: Data | Callable[..., Data], /, *, index: Query | str | None = ..., ordered: Query | bool = ...) -> Query:
@@ -155,6 +165,10 @@ class Query(Chain):
         """Whether each value is greater than the next. Written `left > right`."""
     def has_fields(self, *selectors: Data) -> Query:
         """Whether an object has all of these fields and none of them is null; of a sequence, the objects that have."""
+    def hours(self) -> Query:
+        """The hour of a time, 0 to 23."""
+    def in_timezone(self, timezone: Query | str, /) -> Query:
+        """The same moment with another offset from UTC: `"Z"`, `"+02:00"`, `"+0200"` or `"+02"`."""
     def includes(self, geometry: Data, /) -> Query:
         """Whether a geometry lies wholly inside a polygon; of a sequence of polygons, those that it lies in."""
     def index_create(self, name: Query | str, function: Query | Callable[[Query], Data] | Array | bytes | bytearray | memoryview | None = ..., /, *, multi: Query | bool | None = ..., geo: Query | bool | None = ..., unique: Query | bool | None = ...) -> Query:
@@ -199,8 +213,12 @@ class Query(Chain):
         """An object, or each object of a sequence, with others merged into it from left to right, objects inside it too."""
     def min(self, key: Query | str | Callable[[Query], Data] | None = ..., /, *, index: Query | str | None = ...) -> Query:
         """The least element; with a field or function, the element for which that is least."""
+    def minutes(self) -> Query:
+        """The minute of a time, 0 to 59."""
     def mod(self, right: Query | int, /) -> Query:
         """The remainder of a division of whole numbers; it has the sign of `left`. Written `left % right`."""
+    def month(self) -> Query:
+        """The month of a time, 1 to 12; `r.january` to `r.december` have the same values."""
     def mul(self, *more: Data) -> Query:
         """The product of numbers, or an array repeated. Written `left * right`."""
     def ne(self, right: Data, /, *more: Data) -> Query:
@@ -231,6 +249,8 @@ class Query(Chain):
         """The nearest whole number; a half is rounded away from zero."""
     def sample(self, count: Query | int, /) -> Query:
         """So many elements, taken at random, each at most once; all of them where there are no more."""
+    def seconds(self) -> Query:
+        """The seconds of a time with their fraction, from 0 to less than 60."""
     def set_difference(self, other: Query | Array, /) -> Query:
         """The distinct elements of an array that are not in another one."""
     def set_insert(self, value: Data, /) -> Query:
@@ -263,8 +283,16 @@ class Query(Chain):
         """Drop a table with its documents and indexes."""
     def table_list(self) -> Query:
         """The names of the tables of a database, in order."""
+    def time_of_day(self) -> Query:
+        """The seconds from the beginning of the day to a time."""
+    def timezone(self) -> Query:
+        """The offset of a time from UTC, as text."""
+    def to_epoch_time(self) -> Query:
+        """The seconds from 1970-01-01T00:00Z to a time."""
     def to_geojson(self) -> Query:
         """The GeoJSON object of a geometry."""
+    def to_iso8601(self) -> Query:
+        """The text of a time in the format of ISO 8601, with its offset."""
     def to_json_string(self) -> Query:
         """The value as JSON text; times and binaries as objects with a `$reql_type$`."""
     def to_json(self) -> Query:
@@ -287,6 +315,8 @@ class Query(Chain):
         """The rows that have all of these fields, and of each only these: `has_fields`, then `pluck`."""
     def without(self, *selectors: Data) -> Query:
         """An object, or each object of a sequence, without some fields; selectors are those of `pluck`."""
+    def year(self) -> Query:
+        """The year of a time."""
     def zip(self) -> Query:
         """One row of each pair that a join gives: `right` merged into `left`."""
 
@@ -296,6 +326,25 @@ class R:
     minval: Query
     maxval: Query
     row: Query
+    monday: Query
+    tuesday: Query
+    wednesday: Query
+    thursday: Query
+    friday: Query
+    saturday: Query
+    sunday: Query
+    january: Query
+    february: Query
+    march: Query
+    april: Query
+    may: Query
+    june: Query
+    july: Query
+    august: Query
+    september: Query
+    october: Query
+    november: Query
+    december: Query
     def expr(self, value: Any, nesting_depth: int = 20) -> Query:
         """A query that gives a Python value: data, or data with queries inside, or a function."""
     def make_timezone(self, offset: str) -> tzinfo:
@@ -352,6 +401,8 @@ class R:
         """The quotient of numbers, whole where it can be. Written `left / right`."""
     def do(self, first: Data | Callable[..., Data], /, *rest: Data | Callable[..., Data]) -> Query:
         """Call a function with values: `value.do(f)`, `r.do(a, b, f)`. The function comes last; its result is the result."""
+    def epoch_time(self, seconds: Query | int | float, /) -> Query:
+        """The time so many seconds after 1970-01-01T00:00Z, in UTC; rounded to milliseconds."""
     def eq(self, left: Data, right: Data, /, *more: Data) -> Query:
         """Whether all values are equal: 1 is 1.0, and is not True. Written `left == right`."""
     def error(self, message: Query | str = ..., /) -> Query:
@@ -374,6 +425,8 @@ class R:
         """What a server answers to a request; with `page`, a stream of what it answers to several."""
     def info(self, value: Data | Callable[..., Data], /) -> Query:
         """What is known of a value, a selection, a table or a database: its type, and what belongs to that type."""
+    def iso8601(self, text: Query | str, /, *, default_timezone: Query | str = ...) -> Query:
+        """The time that a text in the format of ISO 8601 says, with its offset, or with `default_timezone` if it has none."""
     def json(self, text: Query | str, /) -> Query:
         """The value that a JSON text stands for; ReqlQueryLogicError where it stands for none."""
     def le(self, left: Data, right: Data, /, *more: Data) -> Query:
@@ -428,6 +481,8 @@ class R:
         """Drop a table with its documents and indexes."""
     def table_list(self, database: Data | Callable[..., Data] = ..., /) -> Query:
         """The names of the tables of a database, in order."""
+    def time(self, year: Query | int, month: Query | int, day: Query | int, /, *clock_and_timezone: Data) -> Query:
+        """The time of a year, month and day, of an hour, a minute and seconds if they are given, and with an offset from UTC."""
     def type_of(self, value: Data | Callable[..., Data], /) -> Query:
         """The name of a value's type: NULL, BOOL, NUMBER, STRING, ARRAY, OBJECT, PTYPE<TIME>, STREAM, TABLE and so on."""
     def union(self, *sequences: Data | Callable[..., Data], interleave: Query | bool | str | Array | Callable[..., Data] = ...) -> Query:

@@ -218,6 +218,9 @@ class _Printer:
             self.base(node.args[0], (*path, 0))
         else:
             self.put("r")
+        if declaration is not None and declaration.constant and not node.args and not node.options:
+            self.put(f".{name}")
+            return
         self.put(f".{name}(")
         separator = ""
         for index, arg in enumerate(node.args[first:], first):

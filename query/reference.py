@@ -62,6 +62,9 @@ def _rows(declaration: Declaration) -> Iterator[str]:
 
 def _calls(declaration: Declaration) -> Iterator[str]:
     """The ways to call a term: with an operator, in a chain, on `r`; by its aliases too."""
+    if declaration.constant:
+        yield f"r.{declaration.name}"
+        return
     arguments = [_shown(parameter) for parameter in declaration.arguments]
     rest = [f"*{declaration.rest.name}"] if declaration.rest is not None else []
     options = [f"{name}=" for name in declaration.options]

@@ -80,6 +80,7 @@ class Declaration:
     takes_run: bool
     functions: int | None = None
     arity: tuple[int, int] | None = None
+    constant: bool = False
     hooks: dict[str, Hook] = field(default_factory=dict)
 
     @property
@@ -199,6 +200,7 @@ def term(
     maps: bool = False,
     functions: int | None = None,
     arity: tuple[int, int] | None = None,
+    constant: bool = False,
 ) -> Callable[[Callable[..., Any]], Declaration]:
     """Declare a term; the decorated function's signature and body are its own.
 
@@ -212,6 +214,7 @@ def term(
     - `maps`: applied to a sequence, the term is applied to each of its rows.
     - `functions`: how many parameters every function among the arguments (not the options) has, where that is fixed.
     - `arity`: the fewest and the most arguments, where `*rest` does not take any number.
+    - `constant`: without arguments, and offered as an attribute of `r`: `r.monday`.
     """
 
     def declare(function: Callable[..., Any]) -> Declaration:
@@ -246,6 +249,7 @@ def term(
             takes_run="run" in signature.parameters,
             functions=functions,
             arity=arity,
+            constant=constant,
         )
         assert title not in TERMS, f"two terms are called {title}"
         assert number not in BY_NUMBER, f"two terms have the wire number {number}"

@@ -82,7 +82,8 @@ _NAMES: Final[dict[Any, tuple[str, ...]]] = {
 def generate() -> str:
     """The text of the stub."""
     query = [*_written(builder.Query), *_operators(), *_declared(1)]
-    r = ["minval: Query", "maxval: Query", "row: Query", *_written(builder.R), *_declared(0)]
+    constants = [f"{declaration.name}: Query" for declaration in TERMS.values() if declaration.constant]
+    r = ["minval: Query", "maxval: Query", "row: Query", *constants, *_written(builder.R), *_declared(0)]
     functions = [
         _signature(name, function) + f"\n    {_summary(function)}"
         for name, function in vars(builder).items()
@@ -130,7 +131,7 @@ def _declared(first: int) -> list[str]:
     return [
         f"def {name}({', '.join(_parameters(declaration, first))}) -> Query:\n    {_summary(declaration.function)}"
         for declaration in sorted(TERMS.values(), key=lambda one: one.name)
-        if declaration.on != skipped
+        if declaration.on != skipped and not declaration.constant
         for name in declaration.methods
     ]
 

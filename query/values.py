@@ -426,16 +426,13 @@ _PLAIN_FORMS: Final[tuple[tuple[type, Callable[[Any], Any]], ...]] = (
 def _uncommon_from_python(data: object, where: str, depth: int) -> Value:
     if isinstance(data, bytes | Geometry | Bound):
         return bytes(data) if isinstance(data, bytes) else data
-    if isinstance(data, datetime):
-        if data.utcoffset() is None:
-            raise ReqlDriverCompileError(
-                f"Cannot convert datetime to ReQL time object without timezone information: found the naive {data!r}"
-                f"{_at(where)}. Give it one, as in datetime.now(r.make_timezone('+00:00'))."
-            )
-        return Time.of(data)
     if isinstance(data, date):
+        if isinstance(data, datetime) and data.utcoffset() is not None:
+            return Time.of(data)
         raise ReqlDriverCompileError(
-            f"Expected a datetime with a time zone but found {describe(data)}{_at(where)}; a date has no moment."
+            f"Cannot convert {type(data).__name__} to ReQL time object without timezone information: found {data!r}"
+            f"{_at(where)}. Give it one, as in datetime.now(r.make_timezone('+00:00')), or use one of ReQL's builtin time "
+            "constructors, r.now, r.time, or r.iso8601."
         )
     if isinstance(data, bytearray | memoryview):
         return bytes(data)

@@ -18,6 +18,7 @@ from query.evaluate import Compiler
 from query.registry import term
 from query.runtime import Run, type_error
 from query.term import Term
+from query.times import milliseconds, time_at
 from query.values import MAX_INT, MIN_INT, Time, Value, check_number
 
 Step: TypeAlias = Callable[[Run, Value, Value], Value]
@@ -119,10 +120,7 @@ def _sub(run: Run, left: Value, right: Value) -> Value:
 
 def _later(moment: Time, seconds: Value, sign: int) -> Time:
     _check_number(seconds)
-    try:
-        return Time.at(moment.epoch_microseconds + sign * round(seconds * 1_000_000), moment.offset_minutes)
-    except (OverflowError, ValueError):
-        raise ReqlQueryLogicError("Error in time logic: Year is out of valid range: 1..9999.") from None
+    return time_at(moment.epoch_microseconds + sign * milliseconds(seconds) * 1000, moment.offset_minutes)
 
 
 def _mul(run: Run, left: Value, right: Value) -> Value:

@@ -237,9 +237,9 @@ def test_scalars_of_numerical_libraries_become_plain_numbers() -> None:
         ("x\ud800", "lone surrogate at character 1 at `a[1].b`"),
         ({1: 2}, "Object keys must be strings: expected str but found int 1 at `a[1].b`"),
         ({"\udfff": 2}, "lone surrogate at character 0 at `a[1].b`"),
-        (datetime(2020, 1, 1), "without timezone information: found the naive"),
-        (Time(2020, 1, 1), "without timezone information: found the naive"),
-        (date(2020, 1, 1), "a date has no moment"),
+        (datetime(2020, 1, 1), "Cannot convert datetime to ReQL time object without timezone information"),
+        (Time(2020, 1, 1), "ReQL time object without timezone information"),
+        (date(2020, 1, 1), "Cannot convert date to ReQL time object without timezone"),
     ],
 )
 def test_what_is_no_value_is_refused_with_its_place(fault: object, message: str) -> None:
