@@ -64,6 +64,7 @@ def connect(
     on_error: str = "count",
     durability: str = "hard",
     allow_http: bool = False,
+    allow_js: bool = False,
 ) -> Connection:
     """Open a store, or make one.
 
@@ -76,14 +77,14 @@ def connect(
     - `on_error="raise"`: an error of a single document in a write is raised, and undoes the query, instead of being
       counted in its summary.
     - `durability`: `"hard"` or `"soft"`, for writes that do not say.
-    - `allow_http=True`: queries may ask servers with `r.http`.
+    - `allow_http=True`: queries may ask servers with `r.http`; `allow_js=True`: and run JavaScript with `r.js`.
 
     >>> with connect() as db:
     ...     (r.expr(1) + 1).run(db)
     2
     """
     options = checked_options({"db": db, "on_error": on_error, "durability": durability})
-    options.update(checked_permissions(allow_http=allow_http))
+    options.update(checked_permissions(allow_http=allow_http, allow_js=allow_js))
     place, seconds = checked_path(path), checked_seconds(busy_timeout)
     store = open_store(place, create=create, read_only=read_only, busy_timeout=seconds)
     return Connection(store, options, busy_timeout=busy_timeout, read_only=read_only)

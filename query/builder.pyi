@@ -427,6 +427,8 @@ class R:
         """What is known of a value, a selection, a table or a database: its type, and what belongs to that type."""
     def iso8601(self, text: Query | str, /, *, default_timezone: Query | str = ...) -> Query:
         """The time that a text in the format of ISO 8601 says, with its offset, or with `default_timezone` if it has none."""
+    def js(self, source: Query | str, /, *, timeout: Query | int | float = ...) -> Query:
+        """What a script in JavaScript gives: a value, or a function that can stand where a function of the query can."""
     def json(self, text: Query | str, /) -> Query:
         """The value that a JSON text stands for; ReqlQueryLogicError where it stands for none."""
     def le(self, left: Data, right: Data, /, *more: Data) -> Query:

@@ -38,6 +38,7 @@ from query.merge import check_literals
 from query.registry import TERMS
 from query.runtime import Index, Range, Run, Table
 from query.term import FUNC, IMPLICIT_VAR, MAKE_ARRAY, MAKE_OBJ, PARAMETER, VAR, Argument, Term
+from query.terms.javascript import with_script_functions
 from query.values import Value
 
 SCAN_ADVANTAGE: Final = 6
@@ -131,7 +132,8 @@ def make_plan(root: Term, run: Run | None = None, *, compiler: Compiler | None =
         check_ends(parameterized)
         check_writes(parameterized)
         check_literals(parameterized)
-        term = rewritten(parameterized, planning) if planning.run.store is not None else parameterized
+        term = with_script_functions(parameterized)
+        term = rewritten(term, planning) if planning.run.store is not None else term
         closure = compiler.result(term)
     except ReqlError as error:
         explain_error(error, root, parameterized)

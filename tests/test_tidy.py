@@ -31,6 +31,7 @@ IMPORTERS = {
         "query/wire.py",
     },
     "numpy": {"docstore/indexes/vector/*"},
+    "quickjs": {"query/javascript.py"},
     "requests": {"query/web.py"},
     "rich": {"docstore/cli.py", "docstore/demo/*", "docstore/progress.py"},
     "sortedcontainers": {"docstore/storage/memory.py", "docstore/storage/versions.py"},

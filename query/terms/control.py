@@ -72,6 +72,8 @@ def _(node: Term) -> None:
 
 
 def _compile_do(compiler: Compiler, node: Term, body: str) -> Closure:
+    if type(node.args[-1]) is Term and node.args[-1].kind.name == "js":
+        return _call_script(compiler, node)
     given, function = _inlined(compiler, node)
     if type(function) is not Term or function.kind is not FUNC:
         closure: Closure = getattr(compiler, body)(function)
@@ -79,6 +81,17 @@ def _compile_do(compiler: Compiler, node: Term, body: str) -> Closure:
     parts = [compiler.any(arg) for arg in given]
     plain = [compiler.is_value(arg) for arg in given]
     return _call(compiler.function(function, len(given), body=body, plain=plain), parts)
+
+
+def _call_script(compiler: Compiler, node: Term) -> Closure:
+    """A call of what a script gives; where that is no function, it is the result."""
+    *given, script = map(compiler.any, node.args)
+
+    def call(env: Env) -> Any:
+        found = script(env)
+        return found.call(*[as_value(part(env)) for part in given]) if type(found) is Function else found
+
+    return call
 
 
 def _inlined(compiler: Compiler, node: Term) -> tuple[list[Argument], Argument]:
