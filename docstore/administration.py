@@ -186,6 +186,8 @@ def index_create(
         features["kind"] = "geo" if options["geo"] else "ordered"
     if features.get("kind", "ordered") not in INDEX_KINDS:
         raise ReqlQueryLogicError(f"This version of docstore has no indexes of the kind `{features['kind']}`.")
+    if features.get("kind") == "geo" and features.get("unique"):
+        raise ReqlQueryLogicError("A geospatial index cannot be unique.")
     transaction.catalog = transaction.catalog.create_index(table, name, text, **features)
     start_index(cast(WritingTransaction, transaction), table, name)
     return {"created": 1}

@@ -102,6 +102,19 @@ class Index(Protocol):
     def keys(self, run: Run, bounds: Range, *, reverse: bool = False) -> Iterator[Value]:
         """The distinct keys of a range in order, read from the index alone where it carries them exactly."""
 
+    def get_intersecting(self, run: Run, geometry: Value, fields: Fields, keep: Keep | None) -> Iterator[Document]:
+        """The documents whose shapes have something in common with a geometry, each once for every such shape.
+
+        ReqlQueryLogicError of an index that has no shapes, and for what is no geometry.
+        """
+
+    def get_nearest(self, run: Run, target: Value, options: Mapping[str, Value]) -> Any:
+        """What is nearest to a target, in order: of shapes an array of `{"dist": ..., "doc": ...}`.
+
+        Which targets and options there are is the index's own matter. ReqlQueryLogicError of an index that knows of no
+        distances.
+        """
+
 
 class Table(Protocol):
     """One table of the store, at one version of the catalog."""

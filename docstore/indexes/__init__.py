@@ -8,9 +8,11 @@ from typing import Final
 from docstore.catalog import IndexDefinition, TableDefinition
 from docstore.errors import NewerFormatError
 from docstore.indexes.base import StoredIndex
+from docstore.indexes.geo import GeoIndex
 from docstore.indexes.ordered import OrderedIndex
 
 INDEX_KINDS: Final[Mapping[str, Callable[[TableDefinition, IndexDefinition], StoredIndex]]] = {
+    "geo": GeoIndex,
     "ordered": OrderedIndex,
 }
 """What makes an index, by the `kind` of its definition."""

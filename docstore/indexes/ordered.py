@@ -40,6 +40,7 @@ from docstore.indexes.base import (
 from docstore.indexes.function import IndexFunction
 from docstore.indexes.making import key_maker, keys_maker
 from docstore.indexes.primary import after as part_after
+from docstore.indexes.refusing import WithoutShapes
 from docstore.indexes.unique import refusals
 from docstore.keys import (
     MAX_KEY_BYTES,
@@ -61,7 +62,7 @@ _SKIPPED: Final = 16
 """Entries of one key that are stepped over before a new search for the next key is cheaper."""
 
 
-class OrderedIndex:
+class OrderedIndex(WithoutShapes):
     """One ordered index of a table."""
 
     geo: Final = False

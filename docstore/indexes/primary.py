@@ -12,6 +12,7 @@ from typing import Final, TypeAlias
 from docstore.catalog import TableDefinition
 from docstore.documents import fields_decoder
 from docstore.indexes.base import LARGEST_BATCH, check_bounds, current_engine, decoder, reader, refuse_null, two_phases
+from docstore.indexes.refusing import WithoutShapes
 from docstore.keys import MAX_KEY_BYTES, check_key, key_range, prefix_successor, primary_key
 from query.errors import ReqlError
 from query.runtime import Document, Fields, Keep, Range, Run
@@ -101,7 +102,7 @@ def after(key: bytes, part: Part, reverse: bool) -> Part:
     return (part[0], key) if reverse else (prefix_successor(key) or key, part[1])
 
 
-class PrimaryIndex:
+class PrimaryIndex(WithoutShapes):
     """The primary key of a table."""
 
     __slots__ = ("_table", "name", "paths")

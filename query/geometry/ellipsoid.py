@@ -82,6 +82,18 @@ def distance_between(point: Vector, shape: Shape, ellipsoid: Ellipsoid) -> float
 
 def circle_around(centre: Position, radius: float, vertices: int, ellipsoid: Ellipsoid) -> list[Position]:
     """The positions of a circle of so many vertices, the first again at the end; `radius` in metres."""
+    check_radius(radius, ellipsoid)
+    longitude, latitude = centre
+    geodesic = _geodesic(ellipsoid)
+    found = [
+        _position(geodesic.Direct(latitude, longitude, -180.0 + 360.0 / vertices * place, radius))
+        for place in range(vertices)
+    ]
+    return [*found, found[0]]
+
+
+def check_radius(radius: float, ellipsoid: Ellipsoid) -> None:
+    """ReqlQueryLogicError for the radius of no circle."""
     if radius <= 0:
         raise ReqlQueryLogicError("Radius must be positive")
     largest = 0.5 * math.pi * min(ellipsoid.radius, ellipsoid.pole_radius)
@@ -90,13 +102,6 @@ def circle_around(centre: Position, radius: float, vertices: int, ellipsoid: Ell
             "Radius must be smaller than a quarter of the circumference along the minor axis of the reference "
             f"ellipsoid.  Got {radius:.20g}, but must be smaller than {largest:.20g}."
         )
-    longitude, latitude = centre
-    geodesic = _geodesic(ellipsoid)
-    found = [
-        _position(geodesic.Direct(latitude, longitude, -180.0 + 360.0 / vertices * place, radius))
-        for place in range(vertices)
-    ]
-    return [*found, found[0]]
 
 
 def _position(found: dict[str, Any]) -> Position:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -60,6 +61,12 @@ def covering(region: Any, most: int) -> list[int]:
     coverer = s2geometry.S2RegionCoverer()
     coverer.set_max_cells(most)
     return [cell.id() for cell in coverer.GetCovering(region)]
+
+
+def cap_covering(centre: Vector, angle: float, most: int) -> list[int]:
+    """The numbers of cells that cover all within an angle around a point."""
+    height = min(2.0, 2 * math.sin(min(angle, math.pi) / 2) ** 2)
+    return covering(s2geometry.S2Cap.FromCenterHeight(native_point(centre), height), most)
 
 
 def neighbours(point: Vector) -> list[Vector]:

@@ -18,7 +18,7 @@ def intersect(one: Shape, other: Shape) -> bool:
     if isinstance(other, Point):
         one, other = other, one
     if isinstance(one, Point):
-        return _touches(one.vector, other)
+        return other.touches(one.vector)
     if isinstance(one, Line):
         if isinstance(other, Line):
             return any(crossing(*edge, *with_edge) >= 0 for edge in one.edges for with_edge in other.edges)
@@ -35,18 +35,10 @@ def intersect(one: Shape, other: Shape) -> bool:
 def includes(polygon: Polygon, shape: Shape) -> bool:
     """Whether a shape is wholly inside a polygon."""
     if isinstance(shape, Point):
-        return _touches(shape.vector, polygon)
+        return polygon.touches(shape.vector)
     if isinstance(shape, Line):
         return not _has_piece(shape, polygon, inside=False)
     return bool(polygon.native.Contains(shape.native))
-
-
-def _touches(point: Vector, shape: Shape) -> bool:
-    if isinstance(shape, Point):
-        return point == shape.vector
-    if isinstance(shape, Polygon) and not shape.rings:
-        return False
-    return shape.nearest(point) == point
 
 
 def _has_piece(line: Line, polygon: Polygon, *, inside: bool) -> bool:

@@ -16,7 +16,9 @@ from query.geometry.vectors import (
     crosses_at_vertex,
     crossing,
     distance_to_edge,
+    dot,
     nearest_on_edge,
+    normal,
     normalize,
     ordered_left,
     reference,
@@ -25,6 +27,9 @@ from query.geometry.vectors import (
 _START: Final = normalize((0.00457, 1.0, 0.0321))
 """Where the ways begin whose crossings with a ring are counted; hardly anybody's vertex."""
 
+_NEAR: Final = 1e-24
+"""The square of an angle that is far more than rounding makes."""
+
 Edge: TypeAlias = tuple[Vector, Vector]
 
 
@@ -32,6 +37,10 @@ class Point(NamedTuple):
     """A place."""
 
     vector: Vector
+
+    def touches(self, point: Vector) -> bool:
+        """Whether a point is this one."""
+        return self.vector == point
 
 
 class Line:
@@ -48,6 +57,14 @@ class Line:
     def nearest(self, point: Vector) -> Vector:
         """The point of the line that is nearest to a point."""
         return _nearest(point, self.edges)
+
+    def touches(self, point: Vector) -> bool:
+        """Whether a point is on the line."""
+        return _is_near(point, self._normals) and self.nearest(point) == point
+
+    @cached_property
+    def _normals(self) -> list[Vector]:
+        return [normal(*edge) for edge in self.edges]
 
     @cached_property
     def native(self) -> Any:
@@ -81,6 +98,16 @@ class Polygon:
         """The point of the polygon that is nearest to a point: the point itself where it is inside."""
         return point if self.contains(point) else _nearest(point, self.edges)
 
+    def touches(self, point: Vector) -> bool:
+        """Whether a point is inside, on an edge or in a corner."""
+        if not self.rings:
+            return False
+        return self.contains(point) or (_is_near(point, self._normals) and _nearest(point, self.edges) == point)
+
+    @cached_property
+    def _normals(self) -> list[Vector]:
+        return [normal(*edge) for edge in self.edges]
+
 
 Shape: TypeAlias = Point | Line | Polygon
 
@@ -109,6 +136,11 @@ def _parity(ring: Sequence[Vector], point: Vector) -> bool:
         found = crossing(_START, point, start, end)
         crossed ^= found > 0 or (found == 0 and crosses_at_vertex(_START, point, start, end))
     return crossed
+
+
+def _is_near(point: Vector, normals: Iterable[Vector]) -> bool:
+    """Whether a point is so near to one of some great circles that it may be on it."""
+    return any(dot(point, across) ** 2 <= _NEAR * dot(across, across) for across in normals)
 
 
 def _nearest(point: Vector, edges: Iterable[Edge]) -> Vector:

@@ -198,6 +198,7 @@ def index_create(
       for a compound index; without one, the field with the index's name. The binary `function` of another index's status
       makes the same index, with its options.
     - `multi=True`: a document is found by each element of an array.
+    - `geo=True`: the function gives a geometry, for `get_intersecting` and `get_nearest`.
     - `unique=True`: no two documents may have one key; a write that breaks this is an error of that document.
 
     A document for which the function fails, or gives null or an object, is not in the index.
