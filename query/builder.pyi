@@ -159,6 +159,10 @@ class Query(Chain):
         """The documents whose primary key, or whose key in `index`, is one of `keys`; for a key given twice, twice."""
     def get_field(self, name: Query | str, /) -> Query:
         """The field of an object, or the field of each object of a sequence that has it."""
+    def get_intersecting(self, geometry: Data, /, *, index: Query | str | None = ...) -> Query:
+        """The documents whose geometry in a geospatial index intersects a geometry, in no special order."""
+    def get_nearest(self, target: Data, /, *, index: Query | str | None = ..., max_results: Data = ..., max_dist: Data = ..., unit: Data = ..., geo_system: Data = ...) -> Query:
+        """The documents whose geometry in a geospatial index is nearest to a point, the nearest first."""
     def group(self, *keys: Query | str | Callable[[Query], Data], index: Query | str | None = ..., multi: Query | bool = ...) -> Query:
         """Put the rows into groups by fields or functions, or by the keys of an index; what follows is done to each group."""
     def gt(self, right: Data, /, *more: Data) -> Query:
