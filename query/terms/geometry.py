@@ -8,14 +8,16 @@ place to search from is wanted.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from typing import Any, Final
 
 from query.closures import Closure, Env, as_value, located
 from query.errors import ReqlError, ReqlNonExistenceError, ReqlQueryLogicError
 from query.evaluate import Compiler
 from query.geometries import PSEUDO_TYPE, Geometry
-from query.geometry.ellipsoid import circle_around, converted, distance_between, ellipsoid_of, unit_of
+from query.geometry.ellipsoid import Ellipsoid, circle_around, converted, distance_between, ellipsoid_of, unit_of
 from query.geometry.geojson import (
+    Position,
     check_reference_system,
     checked,
     geometry_of,
@@ -105,9 +107,19 @@ def circle(
     vertices = _vertex_count(num_vertices)
     ellipsoid, metres = ellipsoid_of(geo_system), unit_of(unit)
     centre = point_argument(center)
-    positions = circle_around(centre, converted(number_of(radius), metres, "m"), vertices, ellipsoid)
     is_filled = fill is not None and fill is not False
-    return checked(polygon_object(positions) if is_filled else line_object(positions))
+    positions = _circle(centre, converted(number_of(radius), metres, "m"), vertices, ellipsoid, is_filled)
+    return polygon_object(positions) if is_filled else line_object(positions)
+
+
+@lru_cache(maxsize=32)
+def _circle(
+    centre: Position, radius: float, vertices: int, ellipsoid: Ellipsoid, is_filled: bool
+) -> tuple[Position, ...]:
+    """The positions of a circle that has a shape; remembered, as a filter asks for the same one row by row."""
+    positions = tuple(circle_around(centre, radius, vertices, ellipsoid))
+    checked(polygon_object(positions) if is_filled else line_object(positions))
+    return positions
 
 
 def _vertex_count(number: int) -> int:
@@ -287,7 +299,7 @@ class _Remembered:
     def shape(self, geometry: Geometry, wanted: str | None = None) -> Shape:
         """The shape of a geometry, which has to be of a type if one is wanted."""
         last = self._last
-        if last is not None and last[0] is geometry:
+        if last is not None and (last[0] is geometry or dict.__eq__(last[0], geometry)):
             return last[1]
         shape = shape_of(geometry) if wanted is None else shape_as(geometry, wanted)
         self._last = (geometry, shape)

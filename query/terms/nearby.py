@@ -23,7 +23,7 @@ def get_intersecting(table: object, geometry: Value, *, index: str | None = None
 
     >>> r.table("posts").index_create("place", lambda post: r.point(post["id"], 0), geo=True).run(db)
     {'created': 1}
-    >>> r.table("posts").get_intersecting(r.circle([1, 0], 1000), index="place")["id"].run(db).to_list()
+    >>> r.table("posts").get_intersecting(r.circle([1, 0], 1000), index="place")["id"].coerce_to("array").run(db)
     [1]
     """
 
@@ -73,8 +73,9 @@ def get_nearest(
 
     >>> r.table("posts").index_create("place", lambda post: r.point(post["id"], 0), geo=True).run(db)
     {'created': 1}
-    >>> r.table("posts").get_nearest([1.1, 0], index="place", max_results=1, unit="km")["dist"].round().run(db)
-    [11]
+    >>> nearest = r.table("posts").get_nearest([1.1, 0], index="place", max_results=1, unit="km")
+    >>> nearest.map(lambda found: {"km": found["dist"].round(), "id": found["doc"]["id"]}).run(db)
+    [{'km': 11, 'id': 1}]
     """
 
 
