@@ -9,7 +9,6 @@ points one is always to the left or to the right of the others, and answers abou
 from __future__ import annotations
 
 import math
-from fractions import Fraction
 from functools import lru_cache
 from itertools import permutations, product
 from typing import Final, TypeAlias
@@ -106,6 +105,8 @@ def orientation(a: Vector, b: Vector, c: Vector) -> int:
 
 
 def _exact_orientation(a: Vector, b: Vector, c: Vector) -> int:
+    from fractions import Fraction
+
     ordered = sorted([a, b, c])
     places = [ordered.index(point) for point in (a, b, c)]
     sign = 1 if places in ([0, 1, 2], [1, 2, 0], [2, 0, 1]) else -1
