@@ -22,9 +22,10 @@ from docstore.build import progress, start_index
 from docstore.catalog import DEFAULT_DATABASE, DatabaseDefinition, IndexDefinition, TableDefinition
 from docstore.documents import decode_document, encode_document
 from docstore.errors import CorruptStoreError, TransactionError
-from docstore.indexes import INDEX_KINDS
+from docstore.indexes import INDEX_KINDS, make_index
 from docstore.transaction import Transaction, WritingTransaction
 from query.errors import ReqlError, ReqlOpFailedError, ReqlQueryLogicError
+from query.literals import literal
 from query.printer import print_query
 from query.registry import TERMS
 from query.runtime import Document, Run
@@ -172,7 +173,13 @@ def _table_config(table: TableDefinition) -> Document:
 
 
 def index_create(
-    run: Run, transaction: Transaction, table: TableDefinition, name: str, function: str | bytes | None, **options: bool
+    run: Run,
+    transaction: Transaction,
+    table: TableDefinition,
+    name: str,
+    function: str | bytes | None,
+    vector: Document | None = None,
+    **options: bool,
 ) -> Document:
     """Create an index; a small table's is ready at once."""
     features: dict[str, Any]
@@ -184,6 +191,8 @@ def index_create(
     features |= {option: options[option] for option in ("multi", "unique") if option in options}
     if "geo" in options:
         features["kind"] = "geo" if options["geo"] else "ordered"
+    if vector is not None:
+        _make_vector(features, vector)
     if features.get("kind", "ordered") not in INDEX_KINDS:
         raise ReqlQueryLogicError(f"This version of docstore has no indexes of the kind `{features['kind']}`.")
     if features.get("kind") == "geo" and features.get("unique"):
@@ -191,6 +200,16 @@ def index_create(
     transaction.catalog = transaction.catalog.create_index(table, name, text, **features)
     start_index(cast(WritingTransaction, transaction), table, name)
     return {"created": 1}
+
+
+def _make_vector(features: dict[str, Any], vector: Document) -> None:
+    """Make the features of an index those of a vector index; ReqlQueryLogicError where it cannot be one."""
+    from docstore.indexes.vector.arguments import vector_options
+
+    for other in ("geo", "unique"):
+        if features.get("kind") == other or features.get(other):
+            raise ReqlQueryLogicError(f"A vector index cannot be `{other}`: vectors are found by their distance alone.")
+    features |= {"kind": "vector", "options": vector_options(vector)}
 
 
 def _field_function(name: str) -> str:
@@ -239,6 +258,8 @@ def _index_status(transaction: Transaction, table: TableDefinition, index: Index
     }
     if index.state == "building":
         found["progress"] = progress(transaction, table, index)
+    if index.kind == "vector" and index.state != "failed":
+        found["vector"] = make_index(table, index).status(transaction.engine)  # type: ignore[attr-defined]
     if index.error is not None:
         found["error"] = index.error
     return found
@@ -271,6 +292,8 @@ def _query_of(index: IndexDefinition) -> str:
     """The call that makes such an index."""
     parts = [repr(index.name), print_query(loads(index.function))]
     parts += [f"{option}=True" for option in ("multi", "geo", "unique") if getattr(index, option)]
+    if index.kind == "vector":
+        parts.append(f"vector={literal(dict(index.options))}")
     return f"index_create({', '.join(parts)})"
 
 

@@ -64,6 +64,16 @@ class IndexDefinition:
         return self.kind == "geo"
 
     @property
+    def space_kind(self) -> SpaceKind:
+        """Whether its space is a map or a multimap."""
+        return "map" if self.kind == "vector" else "multimap"
+
+    @property
+    def refuses(self) -> bool:
+        """Whether there are documents that it does not allow to be written."""
+        return self.unique or bool(self.options.get("strict"))
+
+    @property
     def outdated(self) -> bool:
         """Whether a later version of the language would compute other keys."""
         return self.language_version < LANGUAGE_VERSION
@@ -221,7 +231,7 @@ class Catalog:
         table = self._current(table)
         index = table.index(name)
         indexes = {other: definition for other, definition in table.indexes.items() if other != name}
-        return self._with_indexes(table, indexes, dead={**self.dead, index.space: "multimap"})
+        return self._with_indexes(table, indexes, dead={**self.dead, index.space: index.space_kind})
 
     def rename_index(self, table: TableDefinition, name: str, new_name: str, *, overwrite: bool = False) -> Catalog:
         """With another name for an index; with `overwrite`, in the place of the one that has this name."""
@@ -236,7 +246,7 @@ class Catalog:
         if replaced is not None:
             if not overwrite:
                 raise ReqlOpFailedError(f"Index `{new_name}` already exists on table `{table.title}`.")
-            dead[replaced.space] = "multimap"
+            dead[replaced.space] = replaced.space_kind
         indexes = {other: definition for other, definition in table.indexes.items() if other != name}
         indexes[new_name] = replace(index, name=new_name)
         return self._with_indexes(table, indexes, dead=dead)
@@ -302,5 +312,5 @@ def _spaces_of(*tables: TableDefinition) -> dict[int, SpaceKind]:
     spaces: dict[int, SpaceKind] = {}
     for table in tables:
         spaces[table.space] = "map"
-        spaces |= dict.fromkeys([index.space for index in table.indexes.values()], "multimap")
+        spaces |= {index.space: index.space_kind for index in table.indexes.values()}
     return spaces

@@ -8,6 +8,7 @@
 | order of entries      | keys ascend, and the members of each key                                                         |
 | counts                | those of the documents and of each index's entries are right                                     |
 | unique indexes        | no key belongs to two documents                                                                  |
+| vector indexes        | each vector is that of its document, in the list, block and records where it belongs             |
 | records               | there is no count, watermark or note of a space that is not there                                |
 
 The documents come by primary key and the entries by index key, so they are compared by number and by the sum of their
@@ -21,7 +22,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from os import PathLike, fspath
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from docstore.catalog import Catalog, IndexDefinition, TableDefinition
 from docstore.catalog_records import load
@@ -244,6 +245,9 @@ class _TableCheck:
 
     def _check_entries(self, check: _IndexCheck, counted: int) -> None:
         """That the entries are those that the documents make, in order and, where they must be, unique."""
+        if check.definition.kind == "vector":
+            self._check_vectors(check, counted)
+            return
         report = self._report
         found = _Sum()
         last: Entry = (b"", b"")
@@ -261,6 +265,25 @@ class _TableCheck:
             report.add(f"The {check.title} has {found.number} entries, its documents make {check.wanted.number}.")
             self._find_orphans(check)
             self._find_gaps(check)
+
+    def _check_vectors(self, check: _IndexCheck, counted: int) -> None:
+        """That the vectors are those that the documents make, and that its records agree."""
+        from docstore.indexes.vector import checking  # it needs numpy
+
+        report, space = self._report, check.definition.space
+        found = _Sum()
+        for entry in checking.stored_entries(self._engine, space):
+            found.add(entry)
+        report.entries += found.number
+        if found.number != counted:
+            report.add(f"The {check.title} has {found.number} vectors, but its count says {counted}.")
+        index: Any = check.index
+        if found != check.wanted:
+            report.add(f"The {check.title} has {found.number} vectors, its documents make {check.wanted.number}.")
+            for problem in checking.differences(self._engine, self._table.space, index, check.covers):
+                report.add(f"The {check.title} {problem}.")
+        for problem in checking.faults(self._engine, space, index.form):
+            report.add(f"The {check.title} is damaged: {problem}.")
 
     def _find_orphans(self, check: _IndexCheck) -> None:
         for key, member in self._engine.scan_entries(check.definition.space):

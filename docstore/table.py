@@ -28,7 +28,7 @@ from docstore.storage.engine import CATALOG_SPACE, WriteTransaction
 from docstore.transaction import Transaction, WritingTransaction
 from query.collection import paused_collection
 from query.errors import ReqlError, ReqlOpFailedError, ReqlQueryLogicError
-from query.runtime import Change, Document, Fields, Index, Keep, Run
+from query.runtime import Change, Document, Fields, Index, Keep, Nearest, Run
 from query.values import Value
 
 _SHORT: Final = MAX_KEY_BYTES // 2 - 2
@@ -116,6 +116,14 @@ class StoredTable:
             if index.state == "ready" and index.kind == "ordered"
         ]
 
+    def nearest(
+        self, run: Run, value_of: Callable[[Document], Value], fields: Fields, what: str, wanted: Nearest
+    ) -> list[tuple[float, Document]]:
+        """See `query.runtime.Table`."""
+        from docstore.indexes.vector.unindexed import nearest_without_index  # it needs numpy
+
+        return nearest_without_index(run, self.definition, value_of, fields, what, wanted)
+
     def stored_index(self, definition: IndexDefinition) -> StoredIndex:
         """The index of a definition, in whatever state."""
         index = self._indexes.get(definition.name)
@@ -136,16 +144,17 @@ class StoredTable:
     def write(self, run: Run, changes: Sequence[Change]) -> list[str | None]:
         """See `query.runtime.Table`."""
         if len(changes) < LARGE_WRITE:
-            return self._write(run.transaction, changes)
+            return self._write(run, changes)
         with paused_collection():
-            return self._write(run.transaction, changes)
+            return self._write(run, changes)
 
-    def _write(self, transaction: WritingTransaction, changes: Sequence[Change]) -> list[str | None]:
+    def _write(self, run: Run, changes: Sequence[Change]) -> list[str | None]:
+        transaction: WritingTransaction = run.transaction
         writer = transaction.writer
         errors: list[str | None] = [None] * len(changes)
         updates, rows = self._encoded(changes, errors)
         indexes = self._maintained(writer)
-        if any(index.definition.unique for index, _ in indexes):
+        if any(index.definition.refuses for index, _ in indexes):
             refused = _refusals(writer, indexes, updates)
             if refused:
                 self._note_refusals(refused, changes, errors)
@@ -154,6 +163,9 @@ class StoredTable:
         if rows:
             updates.sort(key=_member)
             entries = {index.definition.space: index.update(writer, passed(updates)) for index, passed in indexes}
+            for index, _ in indexes:
+                if index.definition.kind == "vector":
+                    run.warnings += index.take_warnings()  # type: ignore[attr-defined]
             documents = self._write_rows(writer, updates, rows)
             if documents or any(entries.values()):  # their record is one more page to write
                 transaction.add_counts(self._space, documents, entries)
@@ -261,7 +273,7 @@ def _refusals(
         left = [update for update in updates if update[0] not in refused]
         more: dict[bytes, str] = {}
         for index, passed in indexes:
-            if index.definition.unique:
+            if index.definition.refuses:
                 more = {**index.refusals(writer, passed(left)), **more}
         if not more:
             return refused

@@ -159,10 +159,8 @@ class Query(Chain):
         """The documents whose primary key, or whose key in `index`, is one of `keys`; for a key given twice, twice."""
     def get_field(self, name: Query | str, /) -> Query:
         """The field of an object, or the field of each object of a sequence that has it."""
-    def get_intersecting(self, geometry: Data, /, *, index: Query | str | None = ...) -> Query:
-        """The documents whose geometry in a geospatial index intersects a geometry, in no special order."""
-    def get_nearest(self, target: Data, /, *, index: Query | str | None = ..., max_results: Data = ..., max_dist: Data = ..., unit: Data = ..., geo_system: Data = ...) -> Query:
-        """The documents whose geometry in a geospatial index is nearest to a point, the nearest first."""
+    def get_nearest(self, place: Data, /, *, index: Query | str | None = ..., field: Query | Callable[..., Data] | str | None = ..., measure: Query | str | None = ..., max_results: Query | int | None = ..., max_dist: Query | int | float | None = ..., filter: Query | Callable[..., Data] | Object | None = ..., probes: Query | int | None = ..., ef_search: Query | int | None = ..., exact: Query | bool | None = ...) -> Query:
+        """The documents nearest to a vector: an array of `{"dist": ..., "doc": ...}`, the nearest first."""
     def group(self, *keys: Query | str | Callable[[Query], Data], index: Query | str | None = ..., multi: Query | bool = ...) -> Query:
         """Put the rows into groups by fields or functions, or by the keys of an index; what follows is done to each group."""
     def gt(self, right: Data, /, *more: Data) -> Query:
@@ -175,7 +173,7 @@ class Query(Chain):
         """The same moment with another offset from UTC: `"Z"`, `"+02:00"`, `"+0200"` or `"+02"`."""
     def includes(self, geometry: Data, /) -> Query:
         """Whether a geometry lies wholly inside a polygon; of a sequence of polygons, those that it lies in."""
-    def index_create(self, name: Query | str, function: Query | Callable[[Query], Data] | Array | bytes | bytearray | memoryview | None = ..., /, *, multi: Query | bool | None = ..., geo: Query | bool | None = ..., unique: Query | bool | None = ...) -> Query:
+    def index_create(self, name: Query | str, function: Query | Callable[[Query], Data] | Array | bytes | bytearray | memoryview | None = ..., /, *, multi: Query | bool | None = ..., geo: Query | bool | None = ..., unique: Query | bool | None = ..., vector: Query | Object | None = ...) -> Query:
         """Create an index on a table. It is built while the table goes on being read and written; see `index_wait`."""
     def index_drop(self, name: Query | str, /) -> Query:
         """Drop an index."""

@@ -22,11 +22,12 @@ from typing import Any, Final
 
 from query.evaluate import Compiler
 from query.planner import Plan, make_plan
-from query.printer import print_query
+from query.printer import print_query, print_short
 from query.profile import Profile
-from query.runtime import Range, Run, Stream, Table
+from query.runtime import Keep, Nearest, Range, Run, Stream, Table
 from query.term import FUNC, PARAMETER, Argument, Term
 from query.values import Value
+from query.vectors import Vector
 
 SOURCES: Final = frozenset({"table", "get", "get_all", "between"})
 
@@ -85,8 +86,9 @@ class Explanation:
 
 def explain(root: Argument, run: Run, *, execute: bool) -> Explanation:
     """Plan a query afresh, for the constants that it has, and tell the plan; with `execute`, run it first."""
+    text = _printed(root)
     if type(root) is not Term:
-        return Explanation(print_query(root), Part("constant"), ())
+        return Explanation(text, Part("constant"), ())
     profile = Profile() if execute else None
     compiler = Compiler(1 + len(root.constants), profile)
     plan = make_plan(root, run, compiler=compiler)
@@ -101,7 +103,7 @@ def explain(root: Argument, run: Run, *, execute: bool) -> Explanation:
         milliseconds = (perf_counter() - started) * 1000
         part = explainer.with_what_was_seen(part)
     rules = tuple(dict.fromkeys(plan.planning.rules))
-    return Explanation(print_query(root), part, rules, milliseconds, rows, result)
+    return Explanation(text, part, rules, milliseconds, rows, result)
 
 
 class _Explainer:
@@ -138,6 +140,9 @@ class _Explainer:
         if node.kind.name in _ROWLESS:
             return "table"
         index = node.options.get("index")
+        if node.kind.name == "get_nearest":
+            named = f"vector index `{self._filled(index)}`" if index is not None else "every vector"
+            return f"{named} of"
         if index is None or node.kind.name not in _THROUGH_INDEX:
             return None
         backwards = type(index) is Term and index.kind.name == "desc"
@@ -152,7 +157,7 @@ class _Explainer:
         return f"key by key, index `{self._filled(index)}` of" if index else "key by key, primary key of"
 
     def _text(self, node: Term, below: list[Term]) -> str:
-        text = print_query(self._filled(node))
+        text = _printed(_without_plans(self._filled(node)))
         if below and _reads(below[0]):
             prefix = print_query(self._filled(below[0]))
             text = text.removeprefix(prefix).removeprefix(".")
@@ -198,11 +203,28 @@ class _Explainer:
             if note.tests is not None or note.tested:
                 yield "tests while it scans", _fields(note.tests)
             yield "decodes", _fields(note.need)
+        if node.kind.name == "get_nearest" and "index" in node.options:
+            yield from self._searches(node)
         choice = self.plan.planning.choices.get(id(node))
         if choice is not None:
             yield "chosen", f"{choice.chosen}: {choice.reason}"
             for index, reason in choice.lost:
                 yield "lost", f"{index}: {reason}"
+
+    def _searches(self, node: Term) -> Iterator[tuple[str, str]]:
+        """What a search by distance looks at."""
+        table = self._table(node.args[0])
+        if table is None or not all(type(arg) is not Term or arg.kind is PARAMETER for arg in node.args[1:]):
+            return
+        index: Any = table.index(self.run, self._filled(node.options["index"]))
+        if "within" in node.options:
+            yield "searches", "the vectors of the rows below, exactly"
+        elif hasattr(index, "way"):
+            given = {name: node.options.get(name) for name in ("probes", "ef_search")}
+            keep = Keep(None, bool) if "filter" in node.options else None
+            results, exact = node.options.get("max_results", 100), node.options.get("exact") is True
+            wanted = Nearest(self._filled(node.args[1]), results, keep=keep, exact=exact, **given)
+            yield "searches", index.way(self.run, wanted)
 
     def _rows_expected(self, node: Term) -> str | None:
         table = self._table(node if node.kind.name == "table" else node.args[0])
@@ -225,6 +247,19 @@ class _Explainer:
         )
         count = index.count_between(self.run, bounds, limit)
         return f"{count:,}, counted" if count < limit else f"{limit:,} or more"
+
+
+def _without_plans(node: Argument) -> Argument:
+    """The term without the options that only the planner gives."""
+    if type(node) is not Term or "within" not in node.options:
+        return node
+    return Term(node.kind, node.args, {n: arg for n, arg in node.options.items() if n not in ("within", "within_key")})
+
+
+def _printed(root: Argument) -> str:
+    """The text of a query, of vectors their beginning."""
+    long = type(root) is Term and any(type(constant) is Vector for constant in root.constants)
+    return print_short(root) if long else print_query(root)
 
 
 def _is_plain(value: Argument) -> bool:

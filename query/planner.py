@@ -5,6 +5,7 @@ A rule takes a term that it knows to a term with the same answer, or leaves it. 
 | rule             | rewrites                                                                                            |
 |------------------|-----------------------------------------------------------------------------------------------------|
 | `count_by_index` | `table.filter(f).count()` to the count of an index, where the index answers all of `f`                |
+| `nearest_by_index`| the filter of a `get_nearest` to the rows that another index gives, where these are few            |
 | `filter_by_index`| `table.filter(f)` to `get_all` or `between` over an index, with a filter for the rest of `f` above it |
 
 **When an index may answer a filter.** What cannot be indexed (null, objects, missing fields) is in no index, so a
@@ -39,10 +40,14 @@ from query.registry import TERMS
 from query.runtime import Index, Range, Run, Table
 from query.term import FUNC, IMPLICIT_VAR, MAKE_ARRAY, MAKE_OBJ, PARAMETER, VAR, Argument, Term
 from query.terms.javascript import with_script_functions
+from query.terms.nearest import filter_of
 from query.values import Value
 
 SCAN_ADVANTAGE: Final = 6
 """How many rows a scan passes while an index reads one; measured on documents of 500 bytes."""
+
+NEAREST_ADVANTAGE: Final = 12
+"""How many vectors of lists are searched while one is found by its document's key."""
 
 Path: TypeAlias = tuple[str, ...]
 
@@ -194,8 +199,27 @@ def filter_by_index(node: Term, planning: Planning) -> Term | None:
     return _with_rest(node, best)
 
 
+def nearest_by_index(node: Term, planning: Planning) -> Term | None:
+    """`get_nearest` with a filter that an index of the same table answers with few rows."""
+    filtered = filter_of(node) if node.kind.name == "get_nearest" and "index" in node.options else None
+    if filtered is None or not _is_table_filter(filtered):
+        return None
+    table = _table(filtered.args[0], planning)
+    candidates = _candidates(filtered, planning)
+    if table is None or not candidates:
+        return None
+    best = min(candidates, key=lambda one: (one.rows, -len(one.answered)))
+    if best.rows * NEAREST_ADVANTAGE > table.count(planning.run):
+        return None
+    planning.choices[id(best.term)] = Choice(best.index, f"it gives {best.rows:,} rows for the filter")
+    options = {name: arg for name, arg in node.options.items() if name != "filter"}
+    within = _with_rest(filtered, best)
+    return Term(node.kind, node.args, {**options, "within": within, "within_key": table.primary_key})
+
+
 RULES: Final[list[tuple[str, Rule]]] = [
     ("count_by_index", count_by_index),
+    ("nearest_by_index", nearest_by_index),
     ("filter_by_index", filter_by_index),
 ]
 """All rules, in the order in which they are tried on each term."""

@@ -116,6 +116,42 @@ class Index(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True)
+class NearRows:
+    """The documents that a filter lets through, where another index knows them: what gives their primary keys.
+
+    `marker` is equal for two that are sure to give the same of one state of the store; None where nothing is.
+    """
+
+    keys: Callable[[], Iterator[Value]]
+    marker: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Nearest:
+    """What `get_nearest` asks of a vector index, or of a table without one; `rows` take the place of `keep`."""
+
+    vector: Value
+    results: int
+    max_dist: float | None = None
+    measure: str | None = None
+    keep: Keep | None = None
+    rows: NearRows | None = None
+    probes: int | None = None
+    ef_search: int | None = None
+    exact: bool = False
+
+
+class NearestIndex(Index, Protocol):
+    """A vector index."""
+
+    def nearest(self, run: Run, wanted: Nearest) -> list[tuple[float, Document]]:
+        """The documents with the nearest vectors, each with its distance, the nearest first."""
+
+    def way(self, run: Run, wanted: Nearest) -> str:
+        """How `nearest` would search, in a few words."""
+
+
 class Table(Protocol):
     """One table of the store, at one version of the catalog."""
 
@@ -155,6 +191,14 @@ class Table(Protocol):
 
     def ordered_indexes(self, run: Run) -> Sequence[Index]:
         """The ordered secondary indexes that are ready, by name."""
+
+    def nearest(
+        self, run: Run, value_of: Callable[[Document], Value], fields: Fields, what: str, wanted: Nearest
+    ) -> list[tuple[float, Document]]:
+        """The documents nearest by the vector that a function gives for them: all are looked at, and a warning says so.
+
+        `what` is the function in words.
+        """
 
     def check_key(self, document: Document) -> None:
         """ReqlQueryLogicError where the document's primary key is missing, of a type that cannot be one, or too long."""

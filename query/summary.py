@@ -33,6 +33,7 @@ class Summary:
         "return_changes",
         "skipped",
         "unchanged",
+        "warnings",
     )
 
     def __init__(self, return_changes: ReturnChanges, limit: int) -> None:
@@ -42,6 +43,7 @@ class Summary:
         self.changes: list[Value] = []
         self.return_changes = return_changes
         self._limit = limit
+        self.warnings: dict[str, None] = {}
         self._changes_left_out = self._keys_left_out = 0
 
     def count(self, old: Document | None, new: Document | None, same: bool) -> None:
@@ -99,7 +101,7 @@ class Summary:
             self._changes_left_out += 1
 
     def _warnings(self) -> list[str]:
-        found = []
+        found = list(self.warnings)
         if self._changes_left_out:
             found.append(_truncation("changes", len(self.changes) + self._changes_left_out, self._limit))
         if self._keys_left_out:

@@ -101,7 +101,7 @@ class Writer:
         self._steps, self._errors, self._unchanged = [], {}, set()
         places = [place for place in range(len(steps)) if place not in errors and place not in unchanged]
         if places:
-            problems = self.table.write(self._run, [steps[place] for place in places])
+            problems = self._write([steps[place] for place in places])
             self._note(places, problems, errors)
         summary = self.summary
         for place, (old, new) in enumerate(steps):
@@ -109,6 +109,13 @@ class Writer:
                 summary.fail(old, errors[place])
             else:
                 summary.count(old, new, place in unchanged)
+
+    def _write(self, changes: list[Change]) -> list[str | None]:
+        problems, warnings = self.table.write(self._run, changes), self._run.warnings
+        if warnings:
+            self.summary.warnings |= dict.fromkeys(warnings)
+            warnings.clear()
+        return problems
 
     def _note(self, places: list[int], problems: list[str | None], errors: dict[int, str]) -> None:
         for place, problem in zip(places, problems, strict=True):
@@ -183,7 +190,7 @@ class Writer:
 
     def _insert_new(self, batch: list[Document]) -> None:
         """The most usual insert, and the fastest: none of the documents is there, and nobody wants to hear of changes."""
-        problems = self.table.write(self._run, list(map(Change, repeat(None), batch)))
+        problems = self._write(list(map(Change, repeat(None), batch)))
         failed = [problem for problem in problems if problem is not None]
         if failed and self._raises:
             raise ReqlOpFailedError(failed[0])

@@ -11,9 +11,17 @@ from docstore.indexes.base import StoredIndex
 from docstore.indexes.geo import GeoIndex
 from docstore.indexes.ordered import OrderedIndex
 
+
+def _vector_index(table: TableDefinition, definition: IndexDefinition) -> StoredIndex:
+    from docstore.indexes.vector.index import VectorIndex  # it needs numpy, which no other index does
+
+    return VectorIndex(table, definition)
+
+
 INDEX_KINDS: Final[Mapping[str, Callable[[TableDefinition, IndexDefinition], StoredIndex]]] = {
     "geo": GeoIndex,
     "ordered": OrderedIndex,
+    "vector": _vector_index,
 }
 """What makes an index, by the `kind` of its definition."""
 

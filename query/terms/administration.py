@@ -191,6 +191,7 @@ def index_create(
     multi: bool | None = None,
     geo: bool | None = None,
     unique: bool | None = None,
+    vector: dict[str, Value] | None = None,
 ) -> dict[str, Value]:
     """Create an index on a table. It is built while the table goes on being read and written; see `index_wait`.
 
@@ -200,6 +201,12 @@ def index_create(
     - `multi=True`: a document is found by each element of an array.
     - `geo=True`: the function gives a geometry, for `get_intersecting` and `get_nearest`.
     - `unique=True`: no two documents may have one key; a write that breaks this is an error of that document.
+
+    - `vector={"dimensions": 384, "measure": "cosine"}`: a vector index, which `get_nearest` searches. Its arguments:
+      `measure` (`"cosine"`, `"l2"`, `"l1"`, `"inner_product"`, of bits `"hamming"` and `"jaccard"`), `method` (`"auto"`,
+      `"flat"`, `"ivfflat"`, `"ivfsq8"`, `"ivfrabitq"`, `"hnsw"`), `type` (`"float32"`, `"float16"`, `"int8"`, `"bits"`),
+      `strict` (a wrong vector is its document's error), `seed`, and the method's own: `n_lists`, `m`, `ef_construction`.
+      With `multi=True` a document is found by each vector of an array. The names of Milvus and vecs are known too.
 
     A document for which the function fails, or gives null or an object, is not in the index.
 
@@ -217,7 +224,7 @@ def _(compiler: Compiler, node: Term) -> Closure:
     def create(env: Env) -> Value:
         try:
             table, title = _table(source(env)), text_of(name(env))
-            given = {option: _flag(value(env)) for option, value in options.items()}
+            given = {option: _feature(option, value(env)) for option, value in options.items()}
             return table.administer(env[0], "index_create", title, function(env), **given)
         except ReqlError as error:
             raise located(error, node) from None
@@ -248,6 +255,14 @@ def _binary(compiler: Compiler, node: Argument) -> Closure:
         raise located(type_error("FUNCTION", found), node)
 
     return binary
+
+
+def _feature(option: str, found: Value) -> Value:
+    if option != "vector":
+        return _flag(found)
+    if type(found) is not dict:
+        raise type_error("OBJECT", found)
+    return found
 
 
 def _flag(found: Value) -> bool:

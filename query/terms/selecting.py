@@ -215,7 +215,7 @@ def filter_(sequence: object, predicate: Function | dict[str, Value], *, default
 Test = Callable[[Value], bool]
 
 
-def _predicate(compiler: Compiler, node: Term) -> tuple[Fields, Callable[[Env], Test]]:
+def filter_predicate(compiler: Compiler, node: Term) -> tuple[Fields, Callable[[Env], Test]]:
     """The fields that a filter's predicate looks at, and what makes the predicate within one execution."""
     source = node.args[1]
     missing = compiler.value(node.options.get("default", False)) if not _is_error(node.options.get("default")) else None
@@ -328,7 +328,7 @@ def _matches(found: Value, wanted: Value, node: Term) -> bool:
 
 @filter_.transforms
 def _(compiler: Compiler, node: Term, need: Fields) -> Transform:
-    fields, predicate = _predicate(compiler, node)
+    fields, predicate = filter_predicate(compiler, node)
 
     def keep(env: Env, rows: Iterator[Value]) -> Iterator[Value]:
         return filter(predicate(env), rows)
@@ -338,7 +338,7 @@ def _(compiler: Compiler, node: Term, need: Fields) -> Transform:
 
 @filter_.compiles_rows
 def _(compiler: Compiler, node: Term, need: Fields, keep: KeepMaker) -> Closure:
-    fields, predicate = _predicate(compiler, node)
+    fields, predicate = filter_predicate(compiler, node)
 
     def both(env: Env) -> Keep:
         test = predicate(env)

@@ -1,0 +1,264 @@
+"""Changes of the records of a vector index, within one write transaction.
+
+An `Editor` is made for one update, told what comes and what goes, and saved; nothing of it is used afterwards. Vectors are
+added to the last block of their list. One that goes is cut out of its block at once, so that no byte of it is left; a
+block without vectors goes too.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from docstore.errors import CorruptStoreError
+from docstore.indexes.vector.lists import Layout, packed_list, read_layout
+from docstore.indexes.vector.reading import Form
+from docstore.indexes.vector.records import (
+    PLACE,
+    block_capacity,
+    block_key,
+    blocks_of,
+    centroid_key,
+    list_key,
+    member_key,
+    new_stamp,
+    ordinal_key,
+    pack_block,
+    pack_list,
+    pack_vector_record,
+    read_head,
+    unpack_block,
+    unpack_list,
+    unpack_vector_record,
+    write_head,
+)
+from docstore.storage.engine import WriteTransaction
+
+TARGET_VECTORS: Final = 256
+"""Vectors of a list at best: lists are about as many as vectors in one, for some 100,000."""
+
+
+class Member(NamedTuple):
+    """One vector that is to be put somewhere: its ordinal, its document's key, its packed form."""
+
+    ordinal: int
+    member: bytes
+    row: bytes
+
+
+class Editor:
+    """Changes of one index in one transaction."""
+
+    def __init__(self, engine: WriteTransaction, space: int, form: Form) -> None:
+        self.engine = engine
+        self.space = space
+        self.form = form
+        self.head = read_head(engine, space)
+        self._layout: Layout | None = None
+        self._layout_stamp = b""
+        self._capacity = block_capacity(form.row_bytes)
+
+    # The layout
+
+    @property
+    def layout(self) -> Layout:
+        """The lists and their centroids, as they are now."""
+        if self._layout is None or self._layout_stamp != self.head.layout:
+            self._layout = read_layout(self.engine, self.space, self.form.dimensions)
+            self._layout_stamp = self.head.layout
+        return self._layout
+
+    def trust(self, layout: Layout, stamp: bytes) -> None:
+        """Take a layout that was read before, if it is still the one of this transaction."""
+        if stamp == self.head.layout:
+            self._layout, self._layout_stamp = layout, stamp
+
+    def set_centroids(self, centroids: dict[int, Any], gone: Iterable[int] = ()) -> None:
+        """Give lists, new ones too, their centroids, and forget those that are gone."""
+        for number in gone:
+            self.engine.delete(self.space, centroid_key(number))
+            self.engine.delete(self.space, list_key(number))
+        items = [(centroid_key(number), row.astype("<f4").tobytes()) for number, row in sorted(centroids.items())]
+        self.engine.put_many(self.space, items)
+        self.head.layout = new_stamp()
+
+    def new_lists(self, count: int) -> list[int]:
+        """Numbers for so many new lists."""
+        first = self.head.next_list
+        self.head.next_list += count
+        return list(range(first, first + count))
+
+    # Whole documents
+
+    def remove(self, members: Sequence[bytes]) -> int:
+        """Take out all vectors of documents; how many they were."""
+        gone: defaultdict[tuple[int, int], set[int]] = defaultdict(set)
+        engine, space = self.engine, self.space
+        removed = 0
+        for member in members:
+            key = member_key(member)
+            data = engine.get(space, key)
+            if data is None:
+                continue
+            for ordinal, number, block in PLACE.iter_unpack(data):
+                gone[number, block].add(ordinal)
+                engine.delete(space, ordinal_key(ordinal))
+                removed += 1
+            engine.delete(space, key)
+        self._cut(gone)
+        self.head.vectors -= removed
+        return removed
+
+    def _cut(self, gone: dict[tuple[int, int], set[int]]) -> None:
+        """Cut vectors out of their blocks."""
+        counts: defaultdict[int, int] = defaultdict(int)
+        for (number, block), ordinals in sorted(gone.items()):
+            key = block_key(number, block)
+            data = self.engine.get(self.space, key)
+            if data is None:
+                raise CorruptStoreError(f"The block {block} of the list {number} of a vector index is not there.")
+            found = [
+                (ordinal, row)
+                for ordinal, row in zip(*unpack_block(data, self.form.row_bytes), strict=True)
+                if ordinal not in ordinals
+            ]
+            if found:
+                self.engine.put(self.space, key, pack_block([one for one, _ in found], [row for _, row in found]))
+            else:
+                self.engine.delete(self.space, key)
+            counts[number] += len(ordinals)
+        for number, count in counts.items():
+            self._recount(number, -count)
+
+    def _recount(self, number: int, more: int, next_block: int | None = None) -> None:
+        _, vectors, block = unpack_list(self.engine.get(self.space, list_key(number)))
+        vectors += more
+        data = pack_list(new_stamp(), vectors, block if next_block is None else next_block)
+        self.engine.put(self.space, list_key(number), data)
+        self._note_size(number, vectors)
+
+    def _note_size(self, number: int, vectors: int) -> None:
+        """Remember a list that is too long or too short."""
+        if number not in self.head.pending and (
+            vectors > 2 * TARGET_VECTORS or (vectors < TARGET_VECTORS // 4 and self.head.lists > 1)
+        ):
+            self.head.pending.append(number)
+
+    def add(self, rows: Sequence[tuple[bytes, bytes]]) -> None:
+        """Put in new vectors, each (document's key, packed), those of one document side by side."""
+        first = self.head.next_ordinal
+        self.head.next_ordinal += len(rows)
+        self.head.vectors += len(rows)
+        members = [Member(ordinal, member, row) for ordinal, (member, row) in enumerate(rows, first)]
+        self.engine.put_many(
+            self.space,
+            [(ordinal_key(one.ordinal), pack_vector_record(one.member, one.row)) for one in members],
+        )
+        self.put(members, self.places([one.row for one in members]))
+
+    def places(self, rows: Sequence[bytes]) -> list[int]:
+        """The list that each packed vector belongs into."""
+        numbers = self.layout.numbers
+        if len(numbers) == 1:
+            return numbers * len(rows)
+        matrix = self.matrix(b"".join(rows))
+        return [numbers[place] for place in self.layout.places(matrix)]
+
+    def matrix(self, packed: bytes) -> Any:
+        """Packed vectors as lists are made by: of length 1 where only the angle counts."""
+        found = self.form.array(packed)
+        if self.form.measure == "cosine":
+            return found / np.linalg.norm(found, axis=1, keepdims=True)
+        return found
+
+    # Vectors in lists
+
+    def put(self, members: Sequence[Member], numbers: Sequence[int]) -> None:
+        """Add vectors to lists, and note where they are by their documents; they must be in no list."""
+        by_list: defaultdict[int, list[Member]] = defaultdict(list)
+        for one, number in zip(members, numbers, strict=True):
+            by_list[number].append(one)
+        places: defaultdict[bytes, list[tuple[int, int, int]]] = defaultdict(list)
+        for number in sorted(by_list):
+            for one, block in self._append(number, by_list[number]):
+                places[one.member].append((one.ordinal, number, block))
+        self._note_places(places)
+
+    def _append(self, number: int, members: list[Member]) -> list[tuple[Member, int]]:
+        """Add vectors to the last block of a list and to new ones; each with its block."""
+        engine, capacity, row_bytes = self.engine, self._capacity, self.form.row_bytes
+        _, _, block = unpack_list(engine.get(self.space, list_key(number)))
+        last = engine.get(self.space, block_key(number, block - 1)) if block else None
+        placed: list[tuple[Member, int]] = []
+        start = 0
+        if last is not None:
+            ordinals, rows = unpack_block(last, row_bytes)
+            start = min(len(members), max(0, capacity - len(rows)))
+            if start:
+                fresh = members[:start]
+                data = pack_block(ordinals + [one.ordinal for one in fresh], rows + [one.row for one in fresh])
+                engine.put(self.space, block_key(number, block - 1), data)
+                placed += [(one, block - 1) for one in fresh]
+        while start < len(members):
+            fresh = members[start : start + capacity]
+            data = pack_block([one.ordinal for one in fresh], [one.row for one in fresh])
+            engine.put(self.space, block_key(number, block), data)
+            placed += [(one, block) for one in fresh]
+            start += capacity
+            block += 1
+        self._recount(number, len(members), block)
+        return placed
+
+    def _note_places(self, places: dict[bytes, list[tuple[int, int, int]]]) -> None:
+        """Write where the vectors of documents are, keeping what is known of their other vectors."""
+        items = []
+        for member, found in places.items():
+            key = member_key(member)
+            moved = {one[0]: one for one in found}
+            before = self.engine.get(self.space, key)
+            if before is not None:
+                moved = {one[0]: one for one in PLACE.iter_unpack(before)} | moved
+            items.append((key, b"".join([PLACE.pack(*moved[ordinal]) for ordinal in sorted(moved)])))
+        self.engine.put_many(self.space, sorted(items))
+
+    def members_of(self, number: int) -> list[Member]:
+        """The vectors of a list."""
+        ordinals, packed = packed_list(self.engine, self.space, self.form, number)
+        found = [int(one) for one in np.frombuffer(ordinals, "<u8")]
+        size = self.form.row_bytes
+        records = self.engine.get_many(self.space, [ordinal_key(one) for one in found])
+        if None in records:
+            raise CorruptStoreError(f"A vector of the list {number} of a vector index is not there.")
+        return [
+            Member(ordinal, unpack_vector_record(data)[0], packed[place * size : (place + 1) * size])
+            for place, (ordinal, data) in enumerate(zip(found, records, strict=True))
+            if data is not None
+        ]
+
+    def empty(self, number: int) -> None:
+        """Take all blocks of a list away; its vectors are to be put elsewhere."""
+        keys = [key for key, _ in self.engine.scan(self.space, *blocks_of(number))]
+        for key in keys:
+            self.engine.delete(self.space, key)
+        self.engine.put(self.space, list_key(number), pack_list(new_stamp(), 0, 0))
+
+    def take(self, number: int, ordinals: set[int]) -> None:
+        """Cut some vectors out of a list; they are to be put elsewhere."""
+        gone: defaultdict[tuple[int, int], set[int]] = defaultdict(set)
+        for key, data in list(self.engine.scan(self.space, *blocks_of(number))):
+            found = ordinals.intersection(unpack_block(data, self.form.row_bytes)[0])
+            if found:
+                gone[number, int.from_bytes(key[5:], "big")] = found
+        self._cut(gone)
+
+    def size_of(self, number: int) -> int:
+        """How many vectors a list has."""
+        return unpack_list(self.engine.get(self.space, list_key(number)))[1]
+
+    def save(self) -> None:
+        """Write the head."""
+        self.head.stamp = new_stamp()
+        write_head(self.engine, self.space, self.head)

@@ -1,0 +1,223 @@
+"""A vector index of a table: kept in step with its documents, and searched.
+
+An entry of it is a vector of a document. Everything stands in one map of the store (`records.py`), written in the
+transaction of the documents. Any thread may use an index.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final, NoReturn, cast
+
+from docstore.catalog import IndexDefinition, TableDefinition
+from docstore.indexes.base import Entry, Update, changing, decoder
+from docstore.indexes.function import IndexFunction
+from docstore.indexes.vector.balance import mend, steps_for
+from docstore.indexes.vector.editing import Editor
+from docstore.indexes.vector.lists import State, read_state
+from docstore.indexes.vector.reading import NOTHING, Form, Found, FoundOf, Skipped, vectors_of
+from docstore.indexes.vector.search import Gathered, Search, Wanted, gather
+from docstore.indexes.vector.status import status_of
+from docstore.keys import primary_key
+from docstore.storage.engine import ReadTransaction, WriteTransaction
+from query.errors import ReqlQueryLogicError
+from query.measures import measure_named
+from query.runtime import Document, Fields, Keep, Nearest, NearRows, Range, Run
+from query.values import Value
+
+GATHERED: Final = 64
+"""Sets of rows that other indexes gave whose vectors are kept together, as long as nobody writes."""
+
+GATHERED_ROWS: Final = 20_000
+
+
+class VectorIndex:
+    """One vector index of a table."""
+
+    geo: Final = False
+    compound: Final = False
+    paths: Final = None
+
+    def __init__(self, table: TableDefinition, definition: IndexDefinition) -> None:
+        self.definition = definition
+        self.name = definition.name
+        self.multi = definition.multi
+        self.form = Form(definition.options)
+        self.method = cast(str, definition.options["method"])
+        self._table = table
+        self._space = definition.space
+        self._seed = cast(int, definition.options["seed"])
+        self._function = IndexFunction(definition.function)
+        self.fields: Fields = self._function.fields
+        self._state: State | None = None
+        self._gathered: dict[Any, Gathered] = {}
+        self._told = threading.local()
+
+    # Keeping it in step
+
+    def _found_of(self) -> FoundOf:
+        return vectors_of(self._function.bind(), self.form, multi=self.multi)
+
+    def update(self, engine: WriteTransaction, updates: Sequence[Update]) -> int:
+        """See `StoredIndex`."""
+        updates = changing(self.fields, updates)
+        if not updates:
+            return 0
+        found_of = self._found_of()
+        gone: list[bytes] = []
+        come: list[tuple[bytes, bytes]] = []
+        skipped: Counter[str] = Counter()
+        told: dict[str, Skipped] = {}
+        for member, old, new in updates:
+            before = NOTHING if old is None else found_of(old)
+            after = NOTHING if new is None else found_of(new)
+            if before == after:
+                continue
+            skipped.subtract([one.reason for one in before.skipped])
+            skipped.update([one.reason for one in after.skipped])
+            for one in after.skipped:
+                told.setdefault(one.reason, one)
+            if before.rows != after.rows:
+                if before.rows:
+                    gone.append(member)
+                come += [(member, row) for row in after.rows]
+        self._told.warnings = [self._warning(one) for one in told.values() if one.reason != "missing"]
+        if not (gone or come or any(skipped.values())):
+            return 0
+        return self._edit(engine, gone, come, skipped)
+
+    def _edit(
+        self, engine: WriteTransaction, gone: list[bytes], come: list[tuple[bytes, bytes]], skipped: Counter[str]
+    ) -> int:
+        editor = Editor(engine, self._space, self.form)
+        state = self._state
+        if state is not None:
+            editor.trust(state.layout, state.head.layout)
+        removed = editor.remove(gone)
+        if come:
+            editor.add(come)
+        head = editor.head
+        counts = {reason: head.skipped.get(reason, 0) + skipped[reason] for reason in {*head.skipped, *skipped}}
+        head.skipped = {reason: number for reason, number in sorted(counts.items()) if number}
+        mend(editor, steps_for(len(come) + removed), self._seed)
+        editor.save()
+        return len(come) - removed
+
+    def take_warnings(self) -> list[str]:
+        """What this thread's last update left out, a sentence for each reason; asked for once."""
+        warnings: list[str] = getattr(self._told, "warnings", [])
+        self._told.warnings = []
+        return warnings
+
+    def _warning(self, skipped: Skipped) -> str:
+        return f"Index `{self.name}` left a vector out, {skipped.reason}: {skipped.found}."
+
+    def refusals(self, engine: WriteTransaction, updates: Sequence[Update]) -> dict[bytes, str]:
+        """See `StoredIndex`. A strict index refuses what it would leave out, but for documents without a vector."""
+        if not self.definition.options.get("strict"):
+            return {}
+        found_of = self._found_of()
+        refused: dict[bytes, str] = {}
+        for member, _, new in updates:
+            if new is not None:
+                wrong = next((one for one in found_of(new).skipped if one.reason != "missing"), None)
+                if wrong is not None:
+                    refused[member] = f"Index `{self.name}` refuses the document, {wrong.reason}: {wrong.found}."
+        return refused
+
+    def vectors(self, rows: Iterable[tuple[bytes, Document]]) -> Iterator[tuple[bytes, Found]]:
+        """The vectors that documents should have, for the check."""
+        found_of = self._found_of()
+        for member, document in rows:
+            yield member, found_of(document)
+
+    def entries(self, rows: Iterable[tuple[bytes, Document]]) -> list[Entry]:
+        """See `StoredIndex`: the packed vectors with their documents' keys."""
+        return [(row, member) for member, found in self.vectors(rows) for row in found.rows]
+
+    # Searching
+
+    def state(self, engine: ReadTransaction) -> State:
+        """What there is to know of the index in a transaction."""
+        state = self._state = read_state(engine, self._space, self.form, self._state)
+        return state
+
+    def nearest(self, run: Run, wanted: Nearest) -> list[tuple[float, Document]]:
+        """See `query.runtime.NearestIndex`."""
+        self._check_measure(wanted.measure)
+        engine: ReadTransaction = run.transaction.engine
+        state = self.state(engine)
+        search = Search(engine, state, self._table, self._wanted(wanted))
+        if wanted.rows is not None:
+            return search.by_rows(self._rows(engine, state, wanted.rows))
+        return search.by_lists(lambda: self._scanned(engine, wanted.keep))
+
+    def way(self, run: Run, wanted: Nearest) -> str:
+        """See `query.runtime.NearestIndex`."""
+        if wanted.rows is not None:
+            return "the vectors of these rows, exactly"
+        state = self.state(run.transaction.engine)
+        return Search(run.transaction.engine, state, self._table, self._wanted(wanted)).way()
+
+    def _wanted(self, wanted: Nearest) -> Wanted:
+        exact = wanted.exact or self.method == "flat"
+        query = self.form.query(wanted.vector)
+        return Wanted(query, wanted.results, wanted.max_dist, wanted.keep, wanted.probes, exact)
+
+    def _check_measure(self, measure: str | None) -> None:
+        if measure is not None and measure_named(measure) != self.form.measure:
+            raise ReqlQueryLogicError(
+                f"Index `{self.name}` is for the measure `{self.form.measure}`, not for `{measure_named(measure)}`: leave "
+                "`measure` out, or search with an index for that measure."
+            )
+
+    def _scanned(self, engine: ReadTransaction, keep: Keep | None) -> Iterator[bytes]:
+        """The keys of the documents that a filter lets through, by a scan of the table."""
+        assert keep is not None
+        look, test = decoder(keep.fields), keep.test
+        return (member for member, data in engine.scan(self._table.space) if test(look(data)))
+
+    def _rows(self, engine: ReadTransaction, state: State, rows: NearRows) -> Gathered:
+        """The vectors of rows that another index gives, kept for the next search of the same commit."""
+        number = engine.id
+        key = (number, rows.marker)
+        found = None if rows.marker is None or number < 0 else self._gathered.get(key)
+        if found is None:
+            found = gather(engine, state, list(dict.fromkeys(map(primary_key, rows.keys()))))
+            if rows.marker is not None and number >= 0 and len(found.rows) <= GATHERED_ROWS:
+                kept = {other: one for other, one in self._gathered.items() if other[0] == number}
+                self._gathered = {**kept, key: found} if len(kept) < GATHERED else {key: found}
+        return found
+
+    def status(self, engine: ReadTransaction) -> Document:
+        """What `index_status` tells of the vectors."""
+        return status_of(engine, self._space, self.form, self.definition.options)
+
+    # What only ordered indexes do
+
+    def _refuse(self) -> NoReturn:
+        raise ReqlQueryLogicError(f"Index `{self.name}` is a vector index.  Only get_nearest can use a vector index.")
+
+    def get_all(self, run: Run, keys: Sequence[Value], fields: Fields, keep: Keep | None) -> Iterator[Document]:
+        """See `query.runtime.Index`; refused."""
+        self._refuse()
+
+    def between(
+        self, run: Run, bounds: Range, fields: Fields, keep: Keep | None, *, reverse: bool = False
+    ) -> Iterator[Document]:
+        """See `query.runtime.Index`; refused."""
+        self._refuse()
+
+    def count(self, run: Run, keys: Sequence[Value]) -> int:
+        """See `query.runtime.Index`; refused."""
+        self._refuse()
+
+    def count_between(self, run: Run, bounds: Range, most: int) -> int:
+        """See `query.runtime.Index`; refused."""
+        self._refuse()
+
+    def keys(self, run: Run, bounds: Range, *, reverse: bool = False) -> Iterator[Value]:
+        """See `query.runtime.Index`; refused."""
+        self._refuse()

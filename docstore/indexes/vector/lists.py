@@ -1,0 +1,166 @@
+"""Lists as they are read: which there are, where their centroids lie, what vectors they have.
+
+What was read is kept by stamps (`records.py`), so that it is right in every transaction and costs nothing to check while
+nobody writes. Vectors of lists are kept in one cache of the process, up to `CACHE_BYTES`; when that is full the half that
+was read first goes. Any thread may read.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any, Final
+
+import numpy as np
+
+from docstore.errors import CorruptStoreError
+from docstore.indexes.vector.reading import Form
+from docstore.indexes.vector.records import (
+    CENTROID_PREFIX,
+    Head,
+    blocks_of,
+    list_key,
+    read_head,
+    split_block,
+    unpack_list,
+)
+from docstore.indexes.vector.scoring import Prepared, prepare
+from docstore.storage.engine import ReadTransaction
+
+CACHE_BYTES: Final = 640 * 2**20
+"""A million vectors of 128 numbers, and a process that stays below 1 GB."""
+
+
+class ListData:
+    """The vectors of one list, ready to be scored, and their ordinals."""
+
+    __slots__ = ("ordinals", "prepared")
+
+    def __init__(self, ordinals: Any, prepared: Prepared) -> None:
+        self.ordinals = ordinals
+        self.prepared = prepared
+
+    @property
+    def nbytes(self) -> int:
+        """The memory that it takes."""
+        return int(self.ordinals.nbytes) + self.prepared.nbytes + 200
+
+
+class _Cache:
+    """Lists by their stamps."""
+
+    def __init__(self) -> None:
+        self._lists: dict[bytes, ListData] = {}
+        self._bytes = 0
+        self._lock = threading.Lock()
+        self.get = self._lists.get
+        self.generation = 0
+        """Counted up when something was forgotten: who holds lists of an earlier one lets them go."""
+
+    def put(self, stamp: bytes, data: ListData) -> None:
+        """Keep a list."""
+        with self._lock:
+            if stamp not in self._lists:
+                self._lists[stamp] = data
+                self._bytes += data.nbytes
+                if self._bytes > CACHE_BYTES:
+                    self._forget()
+
+    def _forget(self) -> None:
+        self.generation += 1
+        for stamp in list(self._lists):
+            self._bytes -= self._lists.pop(stamp).nbytes
+            if self._bytes <= CACHE_BYTES // 2:
+                return
+
+
+cache: Final = _Cache()
+
+
+class Layout:
+    """The lists of an index and their centroids."""
+
+    __slots__ = ("_prepared", "centroids", "halves", "numbers", "place_of")
+
+    def __init__(self, numbers: list[int], centroids: Any) -> None:
+        self.numbers = numbers
+        self.centroids = centroids
+        self.halves = 0.5 * np.einsum("ij,ij->i", centroids, centroids)
+        self.place_of = {number: place for place, number in enumerate(numbers)}
+        self._prepared: Prepared | None = None
+
+    def prepared(self, form: Form) -> Prepared:
+        """The centroids ready to be scored."""
+        if self._prepared is None:
+            squares = 2 * self.halves if form.measure == "l2" else None
+            self._prepared = Prepared(self.centroids, squares)
+        return self._prepared
+
+    def places(self, rows: Any) -> Any:
+        """The place of the list that each row belongs into: the one with the nearest centroid."""
+        return np.argmax(rows @ self.centroids.T - self.halves, axis=1)
+
+
+def read_layout(engine: ReadTransaction, space: int, dimensions: int) -> Layout:
+    """The lists that an index has."""
+    numbers: list[int] = []
+    parts: list[bytes] = []
+    for key, data in engine.scan(space, CENTROID_PREFIX, bytes([CENTROID_PREFIX[0] + 1])):
+        numbers.append(int.from_bytes(key[1:], "big"))
+        parts.append(data)
+    if not numbers:
+        return Layout([0], np.zeros((1, dimensions), np.float32))
+    try:
+        return Layout(numbers, np.frombuffer(b"".join(parts), "<f4").reshape(len(numbers), dimensions))
+    except ValueError:
+        raise CorruptStoreError("The centroids of a vector index have not the length of its vectors.") from None
+
+
+class State:
+    """What is known of an index in one state of its contents; the vectors of its lists as they are asked for."""
+
+    __slots__ = ("_generation", "_held", "form", "head", "layout", "space")
+
+    def __init__(self, head: Head, layout: Layout, form: Form, space: int) -> None:
+        self.head = head
+        self.layout = layout
+        self.form = form
+        self.space = space
+        self._held: dict[int, ListData] = {}
+        self._generation = cache.generation
+
+    def list(self, engine: ReadTransaction, number: int) -> ListData:
+        """The vectors of a list."""
+        if self._generation != cache.generation:
+            self._held, self._generation = {}, cache.generation
+        data = self._held.get(number)
+        if data is None:
+            data = self._held[number] = read_list(engine, self.space, self.form, number)
+        return data
+
+
+def read_list(engine: ReadTransaction, space: int, form: Form, number: int) -> ListData:
+    """The vectors of a list, from the cache where they are in it."""
+    stamp, _, _ = unpack_list(engine.get(space, list_key(number)))
+    data = cache.get(stamp)
+    if data is None:
+        ordinals, packed = packed_list(engine, space, form, number)
+        data = ListData(np.frombuffer(ordinals, "<u8"), prepare(form, packed))
+        if stamp:
+            cache.put(stamp, data)
+    return data
+
+
+def packed_list(engine: ReadTransaction, space: int, form: Form, number: int) -> tuple[bytes, bytes]:
+    """The ordinals of a list and its vectors, packed."""
+    blocks = [split_block(data, form.row_bytes) for _, data in engine.scan(space, *blocks_of(number))]
+    return b"".join([block[0] for block in blocks]), b"".join([block[1] for block in blocks])
+
+
+def read_state(engine: ReadTransaction, space: int, form: Form, before: State | None) -> State:
+    """The state of an index in a transaction; `before` itself where nothing has changed."""
+    head = read_head(engine, space)
+    if before is not None and before.head.stamp == head.stamp:
+        return before
+    if before is not None and before.head.layout == head.layout:
+        return State(head, before.layout, form, space)
+    return State(head, read_layout(engine, space, form.dimensions), form, space)

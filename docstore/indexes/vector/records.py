@@ -1,0 +1,184 @@
+"""The records of a vector index: a map of its own, of which every key begins with a letter. Do not change what is here.
+
+| key                       | value                                                                                         |
+|---------------------------|-----------------------------------------------------------------------------------------------|
+| `h`                       | the head: a MessagePack map, see `Head`                                                        |
+| `c` list                  | the centroid of a list: its numbers as float32, little endian                                 |
+| `l` list                  | the list: its stamp in 8 bytes, its vectors and the number of its next block in 4 each          |
+| `b` list, block           | a block: its vectors in 4 bytes, 4 of zero, their ordinals in 8 each, then they, packed; little endian |
+| `o` ordinal               | a vector: the length of its document's key in 2 bytes, that key, the vector in packed form      |
+| `m` key of a document     | for each of its vectors: the ordinal in 8 bytes, the list and the block in 4 each               |
+| `n` SHA-256 of such a key | the same, where the key has 507 bytes and `m` would not fit in front                           |
+
+Integers are big endian unless said otherwise; lists and blocks have 4 bytes, ordinals 8. Ordinals are given out in
+ascending order and never again. The list 0 is there from the beginning; with no centroid it is the only one.
+
+A *stamp* is 8 random bytes, new with every change: two lists with one stamp have the same vectors, whatever transaction or
+process one sees them in. So what was read of a list may be kept by its stamp for ever.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass, field
+from struct import Struct
+from typing import Final
+
+import numpy as np
+
+from docstore.documents import decode_document, encode_document
+from docstore.errors import CorruptStoreError
+from docstore.storage.engine import MAX_KEY_BYTES, ReadTransaction, WriteTransaction
+
+HEAD_KEY: Final = b"h"
+CENTROID_PREFIX: Final = b"c"
+LIST_PREFIX: Final = b"l"
+BLOCK_PREFIX: Final = b"b"
+ORDINAL_PREFIX: Final = b"o"
+MEMBER_PREFIX: Final = b"m"
+LONG_MEMBER_PREFIX: Final = b"n"
+
+BLOCK_BYTES: Final = 16_368
+"""Four pages of LMDB less its header."""
+
+_BLOCK_HEAD: Final = 8
+_ORDINAL_BYTES: Final = 8
+
+_u16 = Struct(">H")
+_u32 = Struct(">I")
+_u64 = Struct(">Q")
+_two = Struct(">II")
+_list = Struct(">8sII")
+PLACE: Final = Struct(">QII")
+"""Where a vector is: its ordinal, its list, its block."""
+
+
+@dataclass(slots=True)
+class Head:
+    """What there is to know of the whole index."""
+
+    stamp: bytes = b""
+    """New with every change of anything."""
+    layout: bytes = b""
+    """New with every change of the lists and their centroids."""
+    next_ordinal: int = 0
+    next_list: int = 1
+    vectors: int = 0
+    lists: int = 1
+    skipped: dict[str, int] = field(default_factory=dict)
+    pending: list[int] = field(default_factory=list)
+    """Lists that have become too long or too short, for a later writer to mend."""
+    recall: float | None = None
+    probes: int = 0
+    """Lists to search for an answer that is good enough; 0 where nobody has measured it."""
+    measured_at: int = 0
+    """How many vectors there were when recall was measured."""
+
+
+def new_stamp() -> bytes:
+    """A stamp that nothing has yet."""
+    return os.urandom(8)
+
+
+def read_head(engine: ReadTransaction, space: int) -> Head:
+    """The head of an index; of an empty one, a new one."""
+    data = engine.get(space, HEAD_KEY)
+    if data is None:
+        return Head()
+    try:
+        return Head(**decode_document(data))
+    except TypeError as error:
+        raise CorruptStoreError(f"Expected the head of a vector index but found {data[:40].hex()}: {error}") from None
+
+
+def write_head(engine: WriteTransaction, space: int, head: Head) -> None:
+    """Write the head of an index."""
+    engine.put(space, HEAD_KEY, encode_document({name: getattr(head, name) for name in Head.__dataclass_fields__}))
+
+
+def centroid_key(number: int) -> bytes:
+    """The key of a list's centroid."""
+    return CENTROID_PREFIX + _u32.pack(number)
+
+
+def list_key(number: int) -> bytes:
+    """The key of a list."""
+    return LIST_PREFIX + _u32.pack(number)
+
+
+def pack_list(stamp: bytes, vectors: int, next_block: int) -> bytes:
+    """The record of a list."""
+    return _list.pack(stamp, vectors, next_block)
+
+
+def unpack_list(data: bytes | None) -> tuple[bytes, int, int]:
+    """What `pack_list` wrote; of a list without the record, an empty one."""
+    if data is None:
+        return b"", 0, 0
+    if len(data) != _list.size:
+        raise CorruptStoreError(f"Expected a list of vectors but found {data[:40].hex()}.")
+    stamp, vectors, next_block = _list.unpack(data)
+    return stamp, vectors, next_block
+
+
+def block_key(number: int, block: int) -> bytes:
+    """The key of a block of a list."""
+    return BLOCK_PREFIX + _two.pack(number, block)
+
+
+def blocks_of(number: int) -> tuple[bytes, bytes]:
+    """The range of the keys of a list's blocks."""
+    return BLOCK_PREFIX + _u32.pack(number), BLOCK_PREFIX + _u32.pack(number + 1)
+
+
+def ordinal_key(ordinal: int) -> bytes:
+    """The key of a vector."""
+    return ORDINAL_PREFIX + _u64.pack(ordinal)
+
+
+def member_key(member: bytes) -> bytes:
+    """The key of the vectors of a document."""
+    if len(member) < MAX_KEY_BYTES:
+        return MEMBER_PREFIX + member
+    return LONG_MEMBER_PREFIX + hashlib.sha256(member).digest()
+
+
+def block_capacity(row_bytes: int) -> int:
+    """The vectors that a block holds at most."""
+    return max(1, (BLOCK_BYTES - _BLOCK_HEAD) // (_ORDINAL_BYTES + row_bytes))
+
+
+def pack_block(ordinals: list[int], rows: list[bytes]) -> bytes:
+    """A block of vectors in their packed form."""
+    return b"".join([len(rows).to_bytes(4, "little"), b"\0\0\0\0", np.array(ordinals, "<u8").tobytes(), *rows])
+
+
+def unpack_block(data: bytes, row_bytes: int) -> tuple[list[int], list[bytes]]:
+    """What `pack_block` wrote."""
+    ordinals, packed = split_block(data, row_bytes)
+    return [int(one) for one in np.frombuffer(ordinals, "<u8")], [
+        packed[at : at + row_bytes] for at in range(0, len(packed), row_bytes)
+    ]
+
+
+def split_block(data: bytes, row_bytes: int) -> tuple[bytes, bytes]:
+    """The ordinals of a block and its rows, both still packed."""
+    count = int.from_bytes(data[:4], "little")
+    end = _BLOCK_HEAD + count * _ORDINAL_BYTES
+    if len(data) != end + count * row_bytes:
+        raise CorruptStoreError(
+            f"Expected a block of {count} vectors of {row_bytes} bytes but found {len(data)} bytes."
+        )
+    return data[_BLOCK_HEAD:end], data[end:]
+
+
+def pack_vector_record(member: bytes, row: bytes) -> bytes:
+    """The record of a vector."""
+    return _u16.pack(len(member)) + member + row
+
+
+def unpack_vector_record(data: bytes) -> tuple[bytes, bytes]:
+    """The document's key and the vector of a vector's record."""
+    end = 2 + int(_u16.unpack_from(data)[0])
+    return data[2:end], data[end:]

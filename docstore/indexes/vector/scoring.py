@@ -1,0 +1,131 @@
+"""How near vectors are, many at a time: scores that order as distances do, and the distances themselves.
+
+A score is a float32, less for a nearer vector, and costs one matrix-vector product where the measure allows:
+
+| measure         | prepared rows                  | score                          |
+|-----------------|--------------------------------|--------------------------------|
+| `cosine`        | of length 1                    | - row . query                  |
+| `inner_product` | as they are                    | - row . query                  |
+| `l2`            | as they are, squared lengths   | row . row - 2 row . query       |
+| `l1`            | as they are                    | sum of absolute differences    |
+| `hamming`, `jaccard` | words of 64 bits, by column | differing bits; the distance   |
+
+Bits lie by column, since so a word of the query meets a row of the words of all vectors: five times as fast as by vector.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+
+from docstore.indexes.vector.reading import Form
+from query.measures import OF_BITS
+from query.vectors import Vector
+
+Rows = Any
+"""A matrix of float32, a vector a row; of bits a matrix of uint64, a vector a column."""
+
+
+class Prepared:
+    """Vectors ready to be scored, with what belongs to them."""
+
+    __slots__ = ("rows", "squares")
+
+    def __init__(self, rows: Rows, squares: Any = None) -> None:
+        self.rows = rows
+        self.squares = squares
+
+    @property
+    def nbytes(self) -> int:
+        """The memory that they take."""
+        return int(self.rows.nbytes) + (0 if self.squares is None else int(self.squares.nbytes))
+
+
+def prepare(form: Form, packed: bytes) -> Prepared:
+    """Packed vectors, one after the other, ready to be scored."""
+    found = form.array(packed)
+    if form.measure in OF_BITS:
+        return Prepared(_words(found))
+    if form.measure == "cosine":
+        lengths = np.sqrt(np.einsum("ij,ij->i", found, found, dtype=np.float64))
+        return Prepared(np.divide(found, lengths[:, None], dtype=np.float32, casting="same_kind"))
+    squares = np.einsum("ij,ij->i", found, found) if form.measure == "l2" else None
+    return Prepared(found, squares)
+
+
+def _words(rows: Any) -> Any:
+    """Rows of bytes as columns of words of 64 bits."""
+    padded = np.zeros((len(rows), -(-rows.shape[1] // 8) * 8), np.uint8)
+    padded[:, : rows.shape[1]] = rows
+    return np.ascontiguousarray(padded.view(np.uint64).T)
+
+
+Score = Callable[[Prepared], Any]
+
+
+def scorer(form: Form, query: Vector) -> Score:
+    """What scores prepared vectors against a query."""
+    measure = form.measure
+    if measure in OF_BITS:
+        words = _words(np.frombuffer(query.data, np.uint8)[None, :])[:, 0]
+        return (lambda found: _differing(found.rows, words)) if measure == "hamming" else _jaccard(words)
+    numbers = query.numpy().astype(np.float32)
+    if measure == "cosine":
+        wide = numbers.astype(np.float64)
+        return _negative_product((wide / np.linalg.norm(wide)).astype(np.float32))
+    if measure == "inner_product":
+        return _negative_product(numbers)
+    if measure == "l1":
+        return lambda found: np.abs(found.rows - numbers).sum(axis=1)
+    doubled = -2 * numbers
+    return lambda found: found.rows @ doubled + found.squares
+
+
+def _negative_product(numbers: Any) -> Score:
+    negative = -numbers
+    return lambda found: found.rows @ negative
+
+
+def _differing(columns: Any, words: Any) -> Any:
+    total = np.zeros(columns.shape[1], np.uint32)
+    for column, word in zip(columns, words, strict=True):
+        total += np.bitwise_count(column ^ word)
+    return total.astype(np.float32)
+
+
+def _jaccard(words: Any) -> Score:
+    def score(found: Prepared) -> Any:
+        both = np.zeros(found.rows.shape[1], np.uint32)
+        either = np.zeros(found.rows.shape[1], np.uint32)
+        for column, word in zip(found.rows, words, strict=True):
+            both += np.bitwise_count(column & word)
+            either += np.bitwise_count(column | word)
+        return (1 - both / np.maximum(either, 1) * (either > 0) - (either == 0)).astype(np.float32)
+
+    return score
+
+
+_DOUBLES: Final = np.float64
+
+
+def distances(form: Form, query: Vector, packed: list[bytes]) -> Any:
+    """The exact distances of packed vectors, in doubles; of `hamming` whole numbers."""
+    if form.measure in OF_BITS:
+        rows = np.frombuffer(b"".join(packed), np.uint8).reshape(len(packed), -1)
+        wanted = np.frombuffer(query.data, np.uint8)
+        if form.measure == "hamming":
+            return np.bitwise_count(rows ^ wanted).sum(axis=1, dtype=np.int64)
+        both = np.bitwise_count(rows & wanted).sum(axis=1, dtype=np.int64)
+        either = np.bitwise_count(rows | wanted).sum(axis=1, dtype=np.int64)
+        return np.where(either > 0, 1 - both / np.maximum(either, 1), 0.0)
+    rows, wanted = form.array(b"".join(packed)).astype(_DOUBLES), query.numpy().astype(_DOUBLES)
+    if form.measure == "l2":
+        return np.sqrt(np.square(rows - wanted).sum(axis=1))
+    if form.measure == "l1":
+        return np.abs(rows - wanted).sum(axis=1)
+    if form.measure == "inner_product":
+        return 0.0 - rows @ wanted
+    lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows)) * np.linalg.norm(wanted)
+    return np.clip(1 - (rows @ wanted) / lengths, 0.0, 2.0)

@@ -1,0 +1,238 @@
+"""The nearest vectors of an index, and the documents that they belong to.
+
+| way       | when                                                       | what is searched                               |
+|-----------|------------------------------------------------------------|------------------------------------------------|
+| exact     | asked for; `flat`; few vectors; a filter, of not very many  | all lists                                      |
+| lists     | otherwise                                                  | the lists with the nearest centroids            |
+| rows      | another index gives the rows of the filter                 | the vectors of these rows, all of them          |
+
+**Never short.** With a filter, or where a document has several vectors, candidates are taken in the order of their
+distance until enough are found; where those of the lists that were searched do not suffice, twice as many lists are, in
+the end all. When a filter lets through so little that reading candidate after candidate would cost more than one scan of
+the table, the scan gives the rows.
+
+**What is said is so.** Scores only choose candidates. Every answer's document is read in the same transaction, and its
+distance is reckoned from the vector itself, in doubles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
+
+import numpy as np
+
+from docstore.catalog import TableDefinition
+from docstore.documents import decode_document
+from docstore.errors import CorruptStoreError
+from docstore.indexes.base import decoder
+from docstore.indexes.vector.lists import State
+from docstore.indexes.vector.records import PLACE, member_key, ordinal_key, unpack_vector_record
+from docstore.indexes.vector.scoring import Prepared, Score, distances, prepare, scorer
+from docstore.storage.engine import ReadTransaction
+from query.runtime import Document, Keep
+from query.vectors import Vector
+
+EXACT_VECTORS: Final = 10_000
+"""Up to so many vectors all lists are searched."""
+
+EXACT_NUMBERS: Final = 40_000_000
+"""With a filter, all lists are searched up to so many numbers in them: some 5 ms."""
+
+DEFAULT_PROBES: Final = 10
+
+SPARE: Final = 8
+"""Candidates beyond those wanted whose exact distances are reckoned: scores are of float32."""
+
+SCAN_SHARE: Final = 10
+"""A filter that has rejected more candidates than a tenth of the table is applied in a scan."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is searched for."""
+
+    query: Vector
+    results: int
+    max_dist: float | None = None
+    keep: Keep | None = None
+    probes: int | None = None
+    exact: bool = False
+
+
+Answer = tuple[float, Document]
+Fetch = Callable[[Any], list[tuple[bytes, bytes]]]
+"""Gives the (document's key, packed vector) of candidates by their places."""
+
+
+class Gathered:
+    """Vectors of some documents, side by side: what another index gave."""
+
+    __slots__ = ("members", "prepared", "rows")
+
+    def __init__(self, members: list[bytes], rows: list[bytes], prepared: Prepared) -> None:
+        self.members = members
+        self.rows = rows
+        self.prepared = prepared
+
+
+def gather(engine: ReadTransaction, state: State, members: Iterable[bytes]) -> Gathered:
+    """The vectors of documents."""
+    places = [data for data in engine.get_many(state.space, [member_key(one) for one in members]) if data is not None]
+    keys = [ordinal_key(ordinal) for data in places for ordinal, _, _ in PLACE.iter_unpack(data)]
+    found = [unpack_vector_record(data) for data in engine.get_many(state.space, keys) if data is not None]
+    rows = [row for _, row in found]
+    return Gathered([member for member, _ in found], rows, prepare(state.form, b"".join(rows)))
+
+
+class Search:
+    """One search in one transaction."""
+
+    def __init__(self, engine: ReadTransaction, state: State, table: TableDefinition, wanted: Wanted) -> None:
+        self.engine = engine
+        self.state = state
+        self.table = table
+        self.wanted = wanted
+        self.form = state.form
+        self.score: Score = scorer(state.form, wanted.query)
+        self.tested = 0
+        self._searched: set[int] = set()
+        self._ordinals: list[Any] = []
+        self._scores: list[Any] = []
+
+    def by_rows(self, gathered: Gathered) -> list[Answer]:
+        """The nearest of some documents, all of which the filter lets through."""
+        if not gathered.rows:
+            return []
+        members, rows = gathered.members, gathered.rows
+        picked = self._pick(
+            self.score(gathered.prepared), lambda places: [(members[place], rows[place]) for place in places], None
+        )
+        assert picked is not None
+        return picked
+
+    def by_lists(self, scan: Callable[[], Iterable[bytes]]) -> list[Answer]:
+        """The nearest by lists; `scan` gives the keys of the documents that the filter lets through."""
+        order, keep = self._order(), self.wanted.keep
+        probes = len(order) if self._is_exact() else self._probes(len(order))
+        while True:
+            self._search(order[len(self._searched) : probes])
+            answers: list[Answer] | None = []
+            if self._scores:
+                ordinals = np.concatenate(self._ordinals)
+                answers = self._pick(np.concatenate(self._scores), partial(self._fetch, ordinals), keep)
+            if answers is None:
+                return self.by_rows(gather(self.engine, self.state, scan()))
+            if len(answers) >= self.wanted.results or len(self._searched) == len(order):
+                return answers
+            probes *= 2
+
+    def way(self) -> str:
+        """What a search by lists looks at first, in a few words."""
+        lists = len(self.state.layout.numbers)
+        probes = lists if self._is_exact() else min(lists, self._probes(lists))
+        if probes == lists:
+            return f"all {self.state.head.vectors:,} vectors, exactly"
+        more = ", more until enough pass the filter" if self.wanted.keep is not None else ""
+        return f"{probes:,} of {lists:,} lists, of {self.state.head.vectors:,} vectors{more}"
+
+    # Which lists
+
+    def _is_exact(self) -> bool:
+        head = self.state.head
+        if self.wanted.exact or head.vectors <= EXACT_VECTORS:
+            return True
+        return self.wanted.keep is not None and head.vectors * self.form.dimensions <= EXACT_NUMBERS
+
+    def _probes(self, lists: int) -> int:
+        """How many lists are searched first."""
+        given = self.wanted.probes or max(DEFAULT_PROBES, self.state.head.probes or lists // 6)
+        if self.wanted.keep is not None:
+            given *= 4
+        return max(given, 2 * self.wanted.results * lists // max(1, self.state.head.vectors))
+
+    def _order(self) -> list[int]:
+        """The lists, the nearest first."""
+        layout = self.state.layout
+        if len(layout.numbers) == 1:
+            return layout.numbers
+        order = np.argsort(self.score(layout.prepared(self.form)), kind="stable")
+        return [layout.numbers[place] for place in order]
+
+    def _search(self, numbers: list[int]) -> None:
+        """Score the vectors of some lists."""
+        state, engine, score = self.state, self.engine, self.score
+        for number in numbers:
+            data = state.list(engine, number)
+            if len(data.ordinals):
+                self._ordinals.append(data.ordinals)
+                self._scores.append(score(data.prepared))
+        self._searched.update(numbers)
+
+    # Candidates to answers
+
+    def _pick(self, scores: Any, fetch: Fetch, keep: Keep | None) -> list[Answer] | None:
+        """The answers among candidates; None where a scan of the table would find them sooner."""
+        wanted = self.wanted
+        found: dict[bytes, float] = {}
+        refused: set[bytes] = set()
+        for places in _by_score(scores, wanted.results + SPARE):
+            candidates = fetch(places)
+            dists = distances(self.form, wanted.query, [row for _, row in candidates]).tolist()
+            nearest: dict[bytes, float] = {}
+            for (member, _), dist in zip(candidates, dists, strict=True):
+                if member not in refused and dist < nearest.get(member, found.get(member, np.inf)):
+                    nearest[member] = dist
+            if wanted.max_dist is not None:
+                nearest = {member: dist for member, dist in nearest.items() if dist <= wanted.max_dist}
+            if keep is not None:
+                self._test([member for member in nearest if member not in found], keep, refused)
+            found |= {member: dist for member, dist in nearest.items() if member not in refused}
+            if len(found) >= wanted.results or (wanted.max_dist is not None and min(dists) > wanted.max_dist):
+                break
+            if keep is not None and self.tested * SCAN_SHARE > self.state.head.vectors and self.tested > EXACT_VECTORS:
+                return None
+        best = sorted(found.items(), key=lambda one: (one[1], one[0]))[: wanted.results]
+        documents = self.engine.get_many(self.table.space, [member for member, _ in best])
+        return [(dist, decode_document(self._there(data))) for (_, dist), data in zip(best, documents, strict=True)]
+
+    def _test(self, members: list[bytes], keep: Keep, refused: set[bytes]) -> None:
+        """Note which documents the filter refuses."""
+        decode, test = decoder(keep.fields), keep.test
+        self.tested += len(members)
+        for member, data in zip(members, self.engine.get_many(self.table.space, members), strict=True):
+            if not test(decode(self._there(data))):
+                refused.add(member)
+
+    def _fetch(self, ordinals: Any, places: Any) -> list[tuple[bytes, bytes]]:
+        keys = [ordinal_key(ordinal) for ordinal in ordinals[places].tolist()]
+        return [unpack_vector_record(self._there(data)) for data in self.engine.get_many(self.state.space, keys)]
+
+    def _there(self, data: bytes | None) -> bytes:
+        if data is None:
+            raise CorruptStoreError(
+                f"A vector index of the table `{self.table.title}` has an entry without a document or a vector. "
+                "`docstore check` tells more; dropping and creating the index mends it."
+            )
+        return data
+
+
+def _by_score(scores: Any, first: int) -> Iterator[Any]:
+    """The places of candidates, the best first, in batches that grow."""
+    if first >= len(scores):
+        yield np.arange(len(scores))
+        return
+    yield np.argpartition(scores, first)[:first]
+    order = np.argsort(scores, kind="stable")
+    size = 2 * first
+    yielded = first
+    # The first batch has the least scores, as the order has them at its beginning, but for equal ones.
+    while yielded < len(order):
+        yield order[yielded : yielded + size]
+        yielded += size
+        size = min(2 * size, _LARGEST_BATCH)
+
+
+_LARGEST_BATCH: Final = 4_096

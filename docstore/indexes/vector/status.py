@@ -1,0 +1,53 @@
+"""What `index_status` tells of a vector index."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from docstore.indexes.vector.editing import TARGET_VECTORS
+from docstore.indexes.vector.reading import Form
+from docstore.indexes.vector.records import LIST_PREFIX, read_head, unpack_list
+from docstore.indexes.vector.search import EXACT_VECTORS
+from docstore.storage.engine import ReadTransaction
+from query.runtime import Document
+from query.values import Value
+
+
+def status_of(engine: ReadTransaction, space: int, form: Form, options: Mapping[str, Value]) -> Document:
+    """The state of an index.
+
+    `bytes` are those of the packed vectors in lists; `dead_share` is the share of them that belongs to vectors which are
+    gone; `balance` is the longest list in target lengths.
+    """
+    head = read_head(engine, space)
+    sizes = []
+    for _, data in engine.scan(space, LIST_PREFIX, bytes([LIST_PREFIX[0] + 1])):
+        sizes.append(unpack_list(data)[1])
+    return {
+        "advice": _advice(head.vectors, head.skipped, options),
+        "arguments": options["arguments"],
+        "balance": round(max(sizes, default=0) / TARGET_VECTORS, 3),
+        "bytes": sum(sizes) * form.row_bytes,
+        "dead_share": 0.0,
+        "dimensions": form.dimensions,
+        "lists": head.lists,
+        "measure": form.measure,
+        "method": options["method"],
+        "recall": 1.0 if head.vectors <= EXACT_VECTORS or options["method"] == "flat" else head.recall,
+        "skipped": dict(head.skipped),
+        "type": form.type,
+        "vectors": head.vectors,
+    }
+
+
+def _advice(vectors: int, skipped: Mapping[str, int], options: Mapping[str, Value]) -> str:
+    """What its owner could do for the index; empty where all is well."""
+    wrong = {reason: number for reason, number in skipped.items() if reason != "missing"}
+    if not vectors and not wrong:
+        return "No document has a vector yet." if skipped else ""
+    if wrong:
+        reason = max(wrong, key=lambda one: wrong[one])
+        return f"{sum(wrong.values()):,} vectors are left out, most as `{reason}`: look at what writes them."
+    if options["method"] == "flat" and vectors > 20 * EXACT_VECTORS:
+        return "So many vectors are searched one by one: the method `auto` would keep them in lists."
+    return ""

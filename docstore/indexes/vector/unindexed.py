@@ -1,0 +1,80 @@
+"""The nearest documents of a table without an index: every vector is looked at."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from itertools import islice
+from typing import Any, Final
+
+import numpy as np
+
+from docstore.catalog import TableDefinition
+from docstore.documents import decode_document
+from docstore.indexes.base import decoder
+from docstore.indexes.vector.reading import Form, vectors_of
+from docstore.indexes.vector.scoring import distances
+from docstore.storage.engine import ReadTransaction
+from query.errors import ReqlQueryLogicError
+from query.measures import OF_BITS, measure_named
+from query.runtime import Document, Fields, Nearest, Run
+from query.values import Value
+from query.vectors import Vector
+
+_BATCH: Final = 2_000
+
+
+def nearest_without_index(
+    run: Run,
+    table: TableDefinition,
+    value_of: Callable[[Document], Value],
+    fields: Fields,
+    what: str,
+    wanted: Nearest,
+) -> list[tuple[float, Document]]:
+    """The documents of a table nearest by the vector that a function gives for them; warns that there is no index."""
+    form, query = _form(wanted)
+    _warn(table, what, form)
+    engine: ReadTransaction = run.transaction.engine
+    found_of, decode, keep = vectors_of(value_of, form, multi=False), decoder(fields), wanted.keep
+    look = None if keep is None else decoder(keep.fields)
+    best: list[tuple[float, bytes]] = []
+    rows = engine.scan(table.space)
+    while chunk := list(islice(rows, _BATCH)):
+        members: list[bytes] = []
+        packed: list[bytes] = []
+        for member, data in chunk:
+            if look is None or keep is None or keep.test(look(data)):
+                for row in found_of(decode(data)).rows:
+                    members.append(member)
+                    packed.append(row)
+        if packed:
+            dists = distances(form, query, packed)
+            places: Any = np.argsort(dists, kind="stable")[: wanted.results]
+            best += [(dists[place].item(), members[place]) for place in places]
+            best = sorted(best)[: wanted.results]
+    if wanted.max_dist is not None:
+        best = [one for one in best if one[0] <= wanted.max_dist]
+    documents = engine.get_many(table.space, [member for _, member in best])
+    return [(dist, decode_document(data)) for (dist, _), data in zip(best, documents, strict=True) if data is not None]
+
+
+def _form(wanted: Nearest) -> tuple[Form, Vector]:
+    """The form in which vectors are compared, and the vector that is searched for."""
+    given = wanted.vector
+    of_bits = type(given) is Vector and given.type == "bits"
+    measure = measure_named(wanted.measure) if wanted.measure is not None else "hamming" if of_bits else "cosine"
+    if type(given) not in (Vector, list):
+        raise ReqlQueryLogicError("Expected a vector or an array of numbers to search for.")
+    kind = "bits" if measure in OF_BITS else "float32"
+    form = Form({"dimensions": len(given), "measure": measure, "type": kind})
+    return form, form.query(given)
+
+
+def _warn(table: TableDefinition, what: str, form: Form) -> None:
+    call = f"index_create(NAME, {what}, vector={{'dimensions': {form.dimensions}, 'measure': '{form.measure}'}})"
+    warnings.warn(
+        f"The query has no index of the table `{table.title}` for the measure `{form.measure}` and looks at every vector; "
+        f"r.table('{table.name}').{call} makes one, for get_nearest(..., index=NAME).",
+        stacklevel=2,
+    )
