@@ -20,12 +20,12 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Final, Self, TypeAlias
+from typing import Any, Final, Self
 
 from docstore.cursor import Cursor
 from docstore.errors import ClosedError, ReadOnlyError, TransactionClosedError, TransactionError
@@ -357,7 +357,7 @@ class Connection:
         if scope is not None:
             run = Run(self._store, scope.transaction, options)
             found = cached.plan_for(argument, run).execute(run, argument.constants)
-            return self._result(found, run, argument, _joined_session(scope), scope)
+            return self._result(found, run, argument, _JoinedSession(scope), scope)
         store = self._store
         transaction = store.begin_read()
         run = Run(store, transaction, options)
@@ -366,11 +366,13 @@ class Connection:
             found = (plan or cached.plan_for(argument, run)).execute(run, argument.constants)
             if (found is None or type(found) is dict) and options is self._defaults and not Made.any:
                 return found
-            return self._result(found, run, argument, _own_session(self, run), None)
+            return self._result(found, run, argument, _OwnSession(self, run), None)
         finally:
             run.transaction.abort()  # another one by now, perhaps: `index_wait` holds no snapshot while it waits
 
-    def _result(self, found: Any, run: Run, argument: Term, session: Session, scope: _Scope | None) -> Any:
+    def _result(
+        self, found: Any, run: Run, argument: Term, session: AbstractContextManager[None], scope: _Scope | None
+    ) -> Any:
         if type(found) is not Stream:
             return presented(found, run.options)
         cursor = Cursor(
@@ -406,37 +408,40 @@ class Connection:
         return self._store.write_alone(execute, self._busy_timeout, repeatable=not cached.consumes)
 
 
-Session: TypeAlias = Callable[[], AbstractContextManager[None]]
-
-
-def _own_session(connection: Connection, run: Run) -> Session:
+class _OwnSession:
     """What a cursor outside a transaction reads a batch in: the snapshot at hand, or a new one, ended afterwards."""
 
-    @contextmanager
-    def session() -> Iterator[None]:
-        connection._check_open()
-        if run.transaction.closed:
-            run.transaction = connection._store.begin_read()
-        try:
-            yield
-        finally:
-            run.transaction.abort()
+    __slots__ = ("_connection", "_run")
 
-    return session
+    def __init__(self, connection: Connection, run: Run) -> None:
+        self._connection = connection
+        self._run = run
+
+    def __enter__(self) -> None:
+        self._connection._check_open()
+        if self._run.transaction.closed:
+            self._run.transaction = self._connection._store.begin_read()
+
+    def __exit__(self, *_: object) -> None:
+        self._run.transaction.abort()
 
 
-def _joined_session(scope: _Scope) -> Session:
+class _JoinedSession:
     """What a cursor inside a transaction reads a batch in: that transaction, as long as it is open."""
 
-    @contextmanager
-    def session() -> Iterator[None]:
-        if scope.transaction.closed:
+    __slots__ = ("_scope",)
+
+    def __init__(self, scope: _Scope) -> None:
+        self._scope = scope
+
+    def __enter__(self) -> None:
+        if self._scope.transaction.closed:
             raise TransactionClosedError(
                 "The cursor belongs to a transaction or snapshot that has ended. Read it inside the `with` block."
             )
-        yield
 
-    return session
+    def __exit__(self, *_: object) -> None:
+        pass
 
 
 _FEW_DOCUMENTS: Final = 1_000

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -59,12 +60,12 @@ class Cursor:
     def __init__(
         self,
         stream: Iterator[Value],
-        session: Callable[[], Any],
+        session: AbstractContextManager[None],
         conversion: Callable[[], Callable[[Value], Any] | None],
         query: Argument,
         retell: Callable[[ReqlError], ReqlError],
     ) -> None:
-        """`session()` is a context manager in which the stream may be read; `query` is what it is the result of.
+        """The stream may be read inside `session`, again and again; `query` is what it is the result of.
 
         `conversion()`, asked after each batch, gives what makes of a row what the user gets, or None where nothing does.
 
@@ -86,7 +87,7 @@ class Cursor:
         rows, left = self._rows, BATCH_BYTES
         until_sample = 0
         try:
-            with self._session():
+            with self._session:
                 for count, row in enumerate(self._stream, 1):
                     rows.append(row)
                     if until_sample == 0:

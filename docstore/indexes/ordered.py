@@ -170,7 +170,7 @@ class OrderedIndex(WithoutShapes):
 
     def _batches(self, run: Run, part: KeyRange, reverse: bool) -> Iterator[list[bytes]]:
         """The members of a range in its order; each batch is to be read in the transaction of the moment."""
-        size, last = FIRST_BATCH, None
+        size, last = 1, None  # `min` and `max` want no more
         engine = run.transaction.engine
         while True:
             entries = engine.scan_entries(self._space, part.low, part.high, reverse=reverse, after=last)
@@ -191,7 +191,7 @@ class OrderedIndex(WithoutShapes):
                     break
                 if plain < size:
                     return
-                size = min(2 * size, LARGEST_BATCH)
+                size = max(FIRST_BATCH, min(2 * size, LARGEST_BATCH))
             else:
                 return
 
