@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, cast
@@ -23,6 +24,8 @@ from benchmarks.workloads import WORKLOADS, Workload
 
 PARTIAL: Final[tuple[Any, ...]] = (StdlibStore, TinyStore, LmdbStore)
 """Stores that run some workloads only, and have no methods for the others."""
+TABLE_WIDTH: Final = 140
+"""Columns of the table where there is no terminal to ask."""
 KINDS: Final = cast("tuple[type[Store], ...]", (DocstoreStore, SqliteStore, *PARTIAL))
 
 
@@ -30,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run workloads and report."""
     options = _parser().parse_args(arguments)
     workloads = _chosen(options.rows)
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else TABLE_WIDTH)
     sample = Sample.of(load(options.documents, options.data))
     with console.status("Loading") as status, Bench(KINDS, sample, options.directory) as bench:
         rows = measure_all(bench, workloads, options.repeat, status.update)

@@ -1,8 +1,6 @@
 """`connect`, and what is done with a connection: run queries, open transactions and snapshots.
 
-Threads: a connection may be shared by any number of threads. The transaction that a query joins is the innermost one that
-this thread *and* this asyncio task opened with `with db.transaction()` or `with db.snapshot()`; others see only what is
-committed.
+Threads: a connection may be shared by any number of threads. Which transaction a query joins is told in `scopes.py`.
 
 How a query is run:
 
@@ -17,20 +15,18 @@ How a query is run:
 from __future__ import annotations
 
 import os
-import sys
-import threading
 import time
-from collections.abc import Generator, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
-from contextvars import ContextVar
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self
 
 from docstore.cursor import Cursor
-from docstore.errors import ClosedError, ReadOnlyError, TransactionClosedError, TransactionError
+from docstore.errors import ClosedError, ReadOnlyError
 from docstore.options import checked_options, checked_path, checked_permissions, checked_seconds
 from docstore.results import converted, is_walked, presented
+from docstore.scopes import Block, JoinedSession, OwnSession, Scope, current_scope, scopes
 from docstore.store import OpenStore, open_store
 from docstore.transaction import Schema, Transaction
 from query.builder import set_repl
@@ -50,8 +46,6 @@ __all__ = ["Connection", "connect"]
 
 MAX_PLANS: Final = 2_000
 """Compiled queries that a connection keeps: some 10 KB each."""
-
-_scopes: ContextVar[tuple[_Scope, ...]] = ContextVar("docstore_scopes", default=())
 
 
 def connect(
@@ -88,31 +82,6 @@ def connect(
     place, seconds = checked_path(path), checked_seconds(busy_timeout)
     store = open_store(place, create=create, read_only=read_only, busy_timeout=seconds)
     return Connection(store, options, busy_timeout=busy_timeout, read_only=read_only)
-
-
-@dataclass(slots=True)
-class _Scope:
-    """An open `transaction()` or `snapshot()` of one thread and task."""
-
-    connection: Connection
-    transaction: Transaction
-    writable: bool
-    thread: int
-    task: object
-
-    @property
-    def is_ours(self) -> bool:
-        return self.thread == threading.get_ident() and self.task is _current_task()
-
-
-def _current_task() -> object:
-    asyncio = sys.modules.get("asyncio")
-    if asyncio is None:
-        return None
-    try:
-        return asyncio.current_task()
-    except RuntimeError:
-        return None
 
 
 @dataclass(slots=True)
@@ -156,7 +125,7 @@ class Connection:
     @property
     def store(self) -> OpenStore:
         """The store behind the connection, for tools such as `check_store`."""
-        self._check_open()
+        self.check_open()
         return self._store
 
     def use(self, db: str) -> None:
@@ -176,7 +145,7 @@ class Connection:
             self._store.close()
 
     def __enter__(self) -> Self:
-        self._check_open()
+        self.check_open()
         return self
 
     def __exit__(
@@ -188,14 +157,14 @@ class Connection:
         state = " (closed)" if self._closed else " (read only)" if self._read_only else ""
         return f"<docstore.Connection to {self.path or 'a store in memory'}, database {self._defaults['db']!r}{state}>"
 
-    def _check_open(self) -> None:
+    def check_open(self) -> None:
+        """ClosedError after `close`."""
         if self._closed:
             raise ClosedError(f"The connection to {self.path or 'the store in memory'} is closed.")
 
     # Transactions
 
-    @contextmanager
-    def transaction(self, *, timeout: float | None = None) -> Generator[Connection]:
+    def transaction(self, *, timeout: float | None = None) -> AbstractContextManager[Connection, None]:
         """All queries of the block, on any tables, as one: done whole at its end, or not at all if it raises.
 
         Takes the write lock at once, waiting for at most `timeout` seconds (the connection's `busy_timeout`), and sees
@@ -205,25 +174,9 @@ class Connection:
         ...     _ = r.table("posts").get(1).update({"likes": 1}).run(db)
         ...     _ = r.table("posts").get(2).delete().run(db)
         """
-        self._check_open()
-        outer = self._scope()
-        if outer is not None:
-            if not outer.writable:
-                raise TransactionError("A transaction cannot begin inside a snapshot, which is for reading only.")
-            with outer.transaction.savepoint() as inner, self._joined(inner, writable=True):
-                yield self
-            return
-        self._check_writable()
-        seconds = self._busy_timeout if timeout is None else timeout
-        with (
-            self._store.undoing(),
-            self._store.begin_write(seconds) as transaction,
-            self._joined(transaction, writable=True),
-        ):
-            yield self
+        return Block(self, writable=True, timeout_seconds=self._busy_timeout if timeout is None else timeout)
 
-    @contextmanager
-    def snapshot(self) -> Generator[Connection]:
+    def snapshot(self) -> AbstractContextManager[Connection, None]:
         """All queries of the block read the same state of the store, whatever others commit meanwhile; never waits.
 
         Inside a `transaction()` of the same connection, the block reads that transaction. A long snapshot keeps the
@@ -232,34 +185,10 @@ class Connection:
         >>> with db.snapshot():
         ...     posts, authors = r.table("posts").count().run(db), r.table("posts")["author"].distinct().run(db)
         """
-        self._check_open()
-        outer = self._scope()
-        transaction = self._store.begin_read() if outer is None else outer.transaction
-        try:
-            with self._joined(transaction, writable=False):
-                yield self
-        finally:
-            if outer is None:
-                transaction.abort()
+        return Block(self, writable=False)
 
-    @contextmanager
-    def _joined(self, transaction: Transaction, *, writable: bool) -> Iterator[None]:
-        transaction.is_held = True
-        scope = _Scope(self, transaction, writable, threading.get_ident(), _current_task())
-        try:
-            _scopes.set((*_scopes.get(), scope))
-            yield
-        finally:
-            # Its own and those that have ended, no more: after an interrupt, this may be done late, or never.
-            _scopes.set(tuple([one for one in _scopes.get() if one is not scope and not one.transaction.closed]))
-
-    def _scope(self) -> _Scope | None:
-        for scope in reversed(_scopes.get()):
-            if scope.connection is self and scope.is_ours and not scope.transaction.closed:
-                return scope
-        return None
-
-    def _check_writable(self) -> None:
+    def check_writable(self) -> None:
+        """ReadOnlyError where the connection is for reading only."""
         if self._read_only:
             raise ReadOnlyError("The store was opened with read_only=True, and this would write to it.")
 
@@ -268,7 +197,7 @@ class Connection:
     def run_query(self, argument: Argument, options: dict[str, Any]) -> Any:
         """Run a query; `Query.run` calls this. See there."""
         if self._closed:
-            self._check_open()
+            self.check_open()
         merged: Mapping[str, Any] = {**self._defaults, **checked_options(options)} if options else self._defaults
         if options and (merged.get("profile") or merged.get("noreply")):
             return self._run_specially(argument, options)
@@ -279,7 +208,7 @@ class Connection:
         cached = None if options else self._plans.get(argument.shape)
         if cached is None:
             cached = self._cached(argument, merged)
-        scope = self._scope() if _scopes.get() else None
+        scope = current_scope(self) if scopes.get() else None
         try:
             if cached.writes:
                 return self._write(argument, cached, merged, scope)
@@ -297,7 +226,7 @@ class Connection:
             ) from None
 
     def _retold(
-        self, error: ReqlError, argument: Argument, options: Mapping[str, Any], scope: _Scope | None
+        self, error: ReqlError, argument: Argument, options: Mapping[str, Any], scope: Scope | None
     ) -> ReqlError:
         """The error of a query that only reads, with the document that it shows whole."""
         if type(error) is not ReqlNonExistenceError or error.source is not None:
@@ -322,16 +251,16 @@ class Connection:
 
     def explain_query(self, argument: Argument, options: dict[str, Any], run: bool) -> Any:
         """How a query is run; `Query.explain` calls this. See there."""
-        self._check_open()
+        self.check_open()
         merged = {**self._defaults, **checked_options(options)}
-        scope = self._scope()
+        scope = current_scope(self)
 
         def execute(transaction: Transaction) -> Explanation:
             return explain(argument, Run(self._store, transaction, merged), execute=run)
 
         try:
             if run and type(argument) is Term and _conduct(argument)[0]:
-                self._check_writable()
+                self.check_writable()
                 if scope is None:
                     return self._store.write_alone(execute, self._busy_timeout)
                 with scope.transaction.savepoint():
@@ -353,11 +282,11 @@ class Connection:
             cached = self._plans[key] = _CachedPlan(*_conduct(argument))
         return cached
 
-    def _read(self, argument: Term, cached: _CachedPlan, options: Mapping[str, Any], scope: _Scope | None) -> Any:
+    def _read(self, argument: Term, cached: _CachedPlan, options: Mapping[str, Any], scope: Scope | None) -> Any:
         if scope is not None:
             run = Run(self._store, scope.transaction, options)
             found = cached.plan_for(argument, run).execute(run, argument.constants)
-            return self._result(found, run, argument, _JoinedSession(scope), scope)
+            return self._result(found, run, argument, JoinedSession(scope), scope)
         store = self._store
         transaction = store.begin_read()
         run = Run(store, transaction, options)
@@ -366,12 +295,12 @@ class Connection:
             found = (plan or cached.plan_for(argument, run)).execute(run, argument.constants)
             if (found is None or type(found) is dict) and options is self._defaults and not Made.any:
                 return found
-            return self._result(found, run, argument, _OwnSession(self, run), None)
+            return self._result(found, run, argument, OwnSession(self, run), None)
         finally:
             run.transaction.abort()  # another one by now, perhaps: `index_wait` holds no snapshot while it waits
 
     def _result(
-        self, found: Any, run: Run, argument: Term, session: AbstractContextManager[None], scope: _Scope | None
+        self, found: Any, run: Run, argument: Term, session: AbstractContextManager[None], scope: Scope | None
     ) -> Any:
         if type(found) is not Stream:
             return presented(found, run.options)
@@ -385,8 +314,8 @@ class Connection:
         cursor.fill()
         return presented(list(cursor), run.options) if found.type_name == "SELECTION<ARRAY>" else cursor
 
-    def _write(self, argument: Term, cached: _CachedPlan, options: Mapping[str, Any], scope: _Scope | None) -> Any:
-        self._check_writable()
+    def _write(self, argument: Term, cached: _CachedPlan, options: Mapping[str, Any], scope: Scope | None) -> Any:
+        self.check_writable()
 
         def execute(transaction: Transaction) -> Any:
             run = Run(self._store, transaction, options)
@@ -406,42 +335,6 @@ class Connection:
             write = self._store.write_soft if durability == "soft" else self._store.write_grouped
             return write(execute, self._busy_timeout)
         return self._store.write_alone(execute, self._busy_timeout, repeatable=not cached.consumes)
-
-
-class _OwnSession:
-    """What a cursor outside a transaction reads a batch in: the snapshot at hand, or a new one, ended afterwards."""
-
-    __slots__ = ("_connection", "_run")
-
-    def __init__(self, connection: Connection, run: Run) -> None:
-        self._connection = connection
-        self._run = run
-
-    def __enter__(self) -> None:
-        self._connection._check_open()
-        if self._run.transaction.closed:
-            self._run.transaction = self._connection._store.begin_read()
-
-    def __exit__(self, *_: object) -> None:
-        self._run.transaction.abort()
-
-
-class _JoinedSession:
-    """What a cursor inside a transaction reads a batch in: that transaction, as long as it is open."""
-
-    __slots__ = ("_scope",)
-
-    def __init__(self, scope: _Scope) -> None:
-        self._scope = scope
-
-    def __enter__(self) -> None:
-        if self._scope.transaction.closed:
-            raise TransactionClosedError(
-                "The cursor belongs to a transaction or snapshot that has ended. Read it inside the `with` block."
-            )
-
-    def __exit__(self, *_: object) -> None:
-        pass
 
 
 _FEW_DOCUMENTS: Final = 1_000

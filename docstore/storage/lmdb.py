@@ -91,6 +91,8 @@ class LmdbEngine:
             why = "was opened for reading only" if self._read_only else "is a file that this user may not write"
             raise ReadOnlyError(f"{self.path} {why}.")
         me = get_ident()
+        if store.lost_writes:
+            store.end_lost_writes()
         if lock.threads.owner == me:
             raise TransactionError("This thread has a write transaction open; a second one would wait for it for ever.")
         if store.gate.is_full:
@@ -114,6 +116,7 @@ class LmdbEngine:
         writer = self._writer()
         if writer is not None and writer.thread == get_ident():
             writer.abort()
+        self._store.end_lost_writes()
 
     def grow(self) -> None:
         """See `Engine.grow`."""

@@ -9,7 +9,9 @@ when members behind them are deleted (5 of 300 random trials). Scans of maps do 
 number of the last commit is compared while the write lock is held.
 
 **Threads.** LMDB's mutex can be unlocked by the thread that locked it only. A write transaction that another thread ends is
-an error; one that is lost and found by another thread's garbage collector keeps the lock, so that writers get a BusyError.
+an error. One that is lost leaves a `LostWrite`, and is ended when its thread writes again or tidies up after an interrupt;
+until then others get a BusyError. (Python drops an interrupt that is raised in a `__del__`, and with it what was still to
+be done there. So there is none.)
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from threading import get_ident
 from types import TracebackType
-from typing import Any, Final
+from typing import Any, Final, Self
 from weakref import ref
 
 import lmdb
@@ -30,13 +32,27 @@ from docstore.storage.lmdb_scan import LARGEST_CHUNK, Bounds, Cursor, Entry, pre
 from docstore.storage.registry import SharedStore
 
 _ids: Final = itertools.count(-1, -1)
-_lost: Final[list[Any]] = []
+
+
+class LostWrite(ref["LmdbWrite"]):
+    """What is left of a write transaction that was lost: it puts itself on the store's list, by a function in C."""
+
+    __slots__ = ("thread", "txn")
+
+    thread: int
+    txn: Any
+
+    def __new__(cls, writer: LmdbWrite, store: SharedStore) -> Self:
+        """For a transaction that has begun."""
+        self = super().__new__(cls, writer, store.lost_writes.append)
+        self.thread, self.txn = writer.thread, writer._txn
+        return self
 
 
 class LmdbWrite(LmdbRead):
     """See `WriteTransaction`. The caller of a transaction without parent holds the write lock, which its end releases."""
 
-    __slots__ = ("_delete", "_full", "_nested", "_number", "_parent", "_put", "committed", "write_count")
+    __slots__ = ("_delete", "_full", "_nested", "_note", "_number", "_parent", "_put", "committed", "write_count")
 
     def __init__(self, store: SharedStore, parent: LmdbWrite | None = None) -> None:
         self.closed = True
@@ -54,17 +70,19 @@ class LmdbWrite(LmdbRead):
         try:
             self._txn = self._begin(parent)
             self._number = self._txn.id()
+            self._get = self._txn.get
+            self._put: Callable[..., Any] = self._txn.put
+            self._delete: Callable[..., Any] = self._txn.delete
+            self._maps = store.maps
+            self.id: int = next(_ids)
+            self.write_count: int = 0 if parent is None else parent.write_count
+            self._note = LostWrite(self, store) if parent is None else None
         except BaseException:
             # An interrupt keeps this object alive in its traceback, and LMDB's mutex would stay locked with it.
             if self._txn is not ENDED:
                 self._txn.abort()
+            self._note = None
             raise
-        self._get = self._txn.get
-        self._put: Callable[..., Any] = self._txn.put
-        self._delete: Callable[..., Any] = self._txn.delete
-        self._maps = store.maps
-        self.id: int = next(_ids)
-        self.write_count: int = 0 if parent is None else parent.write_count
         self.closed = False
 
     def _begin(self, parent: LmdbWrite | None) -> lmdb.Transaction[bytes]:
@@ -198,14 +216,6 @@ class LmdbWrite(LmdbRead):
         else:
             self.abort()
 
-    def __del__(self) -> None:
-        if getattr(self, "closed", True):
-            return  # or its making was interrupted
-        if self.thread != get_ident():
-            _lost.append(self._txn)
-        else:
-            self.abort()
-
     # Parts
 
     def _end(self) -> None:
@@ -222,6 +232,7 @@ class LmdbWrite(LmdbRead):
             lock.release(self.thread)
         store.gate.guests.pop(id(self), None)
         self._txn, self._get, self._put, self._delete = ENDED, ENDED.get, ENDED.get, ENDED.get
+        self._note = None
         self.closed = True
         if not store.holders:
             store.dispose_if_unused()

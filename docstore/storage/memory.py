@@ -19,7 +19,7 @@ from docstore.errors import BusyError, ClosedError, ForkedError, TransactionErro
 from docstore.limits import BUSY_TIMEOUT_SECONDS
 from docstore.storage.engine import WriteTransaction
 from docstore.storage.memory_state import MemoryState
-from docstore.storage.memory_transaction import MemoryRead, MemoryWrite
+from docstore.storage.memory_transaction import MemorySnapshot, MemoryWrite
 
 __all__ = ["MemoryEngine", "open_memory"]
 
@@ -49,15 +49,16 @@ class MemoryEngine:
         """See `Engine.is_writing_here`."""
         return self.state.lock.owner == get_ident()
 
-    def begin_read(self) -> MemoryRead:
+    def begin_read(self) -> MemorySnapshot:
         """See `Engine.begin_read`."""
         self._check_open()
-        return MemoryRead(self.state, self.state.begin_read())
+        return MemorySnapshot(self.state, self.state.begin_read())
 
     def begin_write(self, timeout_seconds: float | None = None) -> MemoryWrite:
         """See `Engine.begin_write`."""
         self._check_open()
         me = get_ident()
+        self.state.free_lost()
         if self.state.lock.owner == me:
             raise TransactionError("This thread has a write transaction open; a second one would wait for it for ever.")
         seconds = self._busy_timeout if timeout_seconds is None else timeout_seconds
@@ -86,6 +87,7 @@ class MemoryEngine:
         writer = self._writer()
         if writer is not None and writer.thread == get_ident():
             writer.abort()
+        self.state.free_lost()
 
     def grow(self) -> None:
         """See `Engine.grow`; memory has no map that could be full."""

@@ -25,6 +25,7 @@ class Writer(Protocol):
 
     thread: int
     committed: bool
+    note: Any
 
 
 def undo_changes(changes: list[Undo]) -> None:
@@ -46,6 +47,8 @@ class MemoryState:
         self._snapshots: Counter[int] = Counter()
         self._overwritten: deque[tuple[int, list[Undo]]] = deque()
         self._lost_reads: deque[int] = deque()
+        self.lost: list[Any] = []
+        """A `LostWrite` for each write transaction that was lost without an end."""
         self._lost_writes: deque[list[Undo]] = deque()
 
     def tables(self) -> Iterator[VersionedTable]:
@@ -76,6 +79,8 @@ class MemoryState:
             if self.lock.owner != writer.thread:
                 return
             if committed and not writer.committed:
+                if writer.note is not None:
+                    writer.note.undo = []
                 self.last += 1
                 writer.committed = True
             self._overwritten.append((self.last, written))
@@ -86,10 +91,13 @@ class MemoryState:
         """A snapshot was lost without an end."""
         self._lost_reads.append(at)
 
-    def lose_write(self, thread: int, undo: list[Undo]) -> None:
-        """A write transaction was lost without an end. Nobody but a writer can see what it wrote."""
-        self._lost_writes.append(undo)
-        self.lock.release(thread)
+    def free_lost(self) -> None:
+        """Give back the lock of a writer that was lost. Nobody but a writer can see what it wrote."""
+        for lost in list(self.lost):
+            if not any(undo is lost.undo for undo in self._lost_writes):
+                self._lost_writes.append(lost.undo)
+            self.lock.release(lost.thread)
+            self.lost.remove(lost)
 
     def bury_lost(self) -> None:
         """Do what the lost have left to do; only for who has the write lock."""

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from threading import get_ident
 from types import TracebackType
 from typing import Any, Final, Self
+from weakref import ref
 
 from docstore.errors import TransactionClosedError, TransactionError
 from docstore.storage.engine import MAX_KEY_BYTES, check_member
@@ -112,10 +113,6 @@ class MemoryRead:
     ) -> None:
         self.abort()
 
-    def __del__(self) -> None:
-        if not getattr(self, "closed", True):  # its making may have been interrupted
-            self._state.lose_read(self._at)
-
     def _alive(self, rows: Iterator[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, bytes]]:
         for row in rows:
             yield row
@@ -124,6 +121,29 @@ class MemoryRead:
     def _check_open(self) -> None:
         if self.closed:
             raise TransactionClosedError("The transaction has ended, and with it its scans.")
+
+
+class MemorySnapshot(MemoryRead):
+    """What `begin_read` gives."""
+
+    def __del__(self) -> None:
+        if not getattr(self, "closed", True):  # its making may have been interrupted
+            self._state.lose_read(self._at)
+
+
+class LostWrite(ref["MemoryWrite"]):
+    """What is left of a write transaction that was lost: it puts itself on the store's list, by a function in C."""
+
+    __slots__ = ("thread", "undo")
+
+    thread: int
+    undo: list[Undo]
+
+    def __new__(cls, writer: MemoryWrite, state: MemoryState) -> Self:
+        """For a transaction that has begun."""
+        self = super().__new__(cls, writer, state.lost.append)
+        self.thread, self.undo = writer.thread, writer._undo
+        return self
 
 
 class MemoryWrite(MemoryRead):
@@ -139,6 +159,7 @@ class MemoryWrite(MemoryRead):
         self.write_count: int = 0 if parent is None else parent.write_count
         self._undo: list[Undo] = [] if parent is None else parent._undo
         self._undo_from = len(self._undo)
+        self.note = LostWrite(self, state) if parent is None else None
 
     @property
     def id(self) -> int:
@@ -211,6 +232,7 @@ class MemoryWrite(MemoryRead):
         else:
             self._state.end_write(self, self._undo, committed=bool(self._undo))
         self.closed = True
+        self.note = None
 
     def abort(self) -> None:
         """See `ReadTransaction.abort`."""
@@ -227,6 +249,7 @@ class MemoryWrite(MemoryRead):
         else:
             self._state.end_write(self, undone, committed=False)
         self.closed = True
+        self.note = None
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -235,10 +258,6 @@ class MemoryWrite(MemoryRead):
             self.commit()
         else:
             self.abort()
-
-    def __del__(self) -> None:
-        if not getattr(self, "closed", True) and self._parent is None:
-            self._state.lose_write(self.thread, [] if self.committed else self._undo)
 
     def _set(self, tables: dict[int, VersionedTable], space: int, key: Any, value: Any) -> None:
         table = tables.get(space)

@@ -251,6 +251,7 @@ class WriteQueue:
         transaction = group.transaction
         if transaction is not None and not transaction.closed:
             transaction.abort()
+        self._engine.abandon_write()  # one that had begun, but had not been assigned yet
         if transaction is not None and transaction.committed:
             self._wake_followers(group)
         else:

@@ -59,6 +59,8 @@ class SharedStore:
         self._sync = sync
         self._readers_checked = time.monotonic()
         self.gate = MapGate(path, busy_timeout)
+        self.lost_writes: list[Any] = []
+        """A `LostWrite` for each write transaction that was lost without an end."""
         self.soft = SoftWrites(path)
         self.lock: WriteLock | None = None
         if writable:
@@ -74,6 +76,15 @@ class SharedStore:
         if now > self._readers_checked + READER_CHECK_SECONDS:
             self._readers_checked = now
             self.environment.reader_check()
+
+    def end_lost_writes(self) -> None:
+        """End what this thread has lost. May be cut short by an interrupt, and is then done again."""
+        for lost in list(self.lost_writes):
+            if lost.thread == get_ident():
+                lost.txn.abort()
+                if self.lock is not None:
+                    self.lock.release(lost.thread)
+                self.lost_writes.remove(lost)
 
     def make_writable(self, busy_timeout: float) -> None:
         """Open for writing as well what is open for reading, when no transaction is open."""

@@ -26,9 +26,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from signal import SIGINT
-from threading import Condition, Lock, Thread, current_thread, get_ident, main_thread
+from threading import Lock, Thread, current_thread, get_ident, main_thread
 from types import FrameType
-from typing import Final, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from docstore import faults
 from docstore.errors import BusyError, ClosedError, SoftWritesLostError
@@ -57,10 +57,11 @@ class SoftWrites:
         self.group: WriteTransaction | None = None
         """The transaction of the open group."""
         self._turn = FifoLock()  # whose write runs, or the commit
-        self._changed = Condition(Lock())  # guards what follows
+        self._mutex = Lock()  # guards what follows
+        self._bell = Lock()
+        self._waiting: list[Any] = []
         self._wanted: tuple[Beginner, float] | None = None
         self._refusal: BaseException | None = None
-        self._groups = 0
         self._spoiled = False
         self._hurried = False
         self._stopping = False
@@ -92,7 +93,14 @@ class SoftWrites:
             if ended - began > SOFT_SECONDS / 4:
                 self._due = min(ended + SOFT_SECONDS, self._began + SOFT_LARGE_SECONDS)
         finally:
-            self._turn.release(me)
+            interrupt: KeyboardInterrupt | None = None
+            while self._turn.owner == me:
+                try:
+                    self._turn.release(me)
+                except KeyboardInterrupt as error:
+                    interrupt = error
+            if interrupt is not None:
+                raise interrupt
             if self._spoiled:
                 self.hurry()
         if ended >= self._due:
@@ -101,19 +109,16 @@ class SoftWrites:
 
     def hurry(self) -> None:
         """Have the open group committed as soon as may be, without waiting for it."""
-        with self._changed:
+        with self._mutex:
             self._hurried = True
-            self._changed.notify_all()
+            self._ring()
 
     def settle(self) -> None:
         """Return when the group that is open has been committed; SoftWritesLostError where it could not be."""
-        with self._changed:
-            number = self._groups
-            if self.group is not None and current_thread() is not self._keeper:
-                self._hurried = True
-                self._changed.notify_all()
-                while self._groups == number and self._keeper is not None:
-                    self._changed.wait()
+        group = self.group
+        if group is not None and current_thread() is not self._keeper:
+            self.hurry()
+            self._wait(lambda: self.group is not group or self._keeper is None)
         if self._lost is not None:
             self._tell_loss()
 
@@ -121,9 +126,9 @@ class SoftWrites:
         """Commit what is open and end the keeper; in the child of a fork there is none."""
         if os.getpid() != self._process:
             return  # a lock that another thread held at the fork stays locked for ever
-        with self._changed:
+        with self._mutex:
             keeper, self._stopping = self._keeper, True
-            self._changed.notify_all()
+            self._ring()
         if wait and keeper is not None and keeper is not current_thread():
             keeper.join()
         atexit.unregister(self.stop)
@@ -140,63 +145,78 @@ class SoftWrites:
 
     def _begin(self, beginner: Beginner, timeout_seconds: float) -> WriteTransaction:
         """Have the keeper begin a group. With the turn."""
-        with self._changed:
+        with self._mutex:
             self._wanted, self._refusal = (beginner, timeout_seconds), None
             if self._keeper is None:
                 self._stopping = False
                 self._keeper = Thread(target=self._keep, name="docstore soft writes", daemon=True)
                 self._keeper.start()
                 atexit.register(self.stop)
-            self._changed.notify_all()
-            while self.group is None and self._refusal is None:
-                self._changed.wait()
-            if self.group is None:
-                assert self._refusal is not None
-                raise self._refusal
-            return self.group
+            self._ring()
+        self._wait(lambda: self.group is not None or self._refusal is not None)
+        if self.group is None:
+            assert self._refusal is not None
+            raise self._refusal
+        return self.group
+
+    # Between the keeper and the others: `Condition` would not survive an interrupt
+
+    def _ring(self) -> None:
+        """Wake the keeper. With the mutex."""
+        if self._bell.locked():
+            self._bell.release()
+
+    def _wait(self, is_over: Callable[[], bool]) -> None:
+        """Wait until the keeper has brought something about."""
+        while True:
+            ticket = Lock()
+            ticket.acquire()
+            with self._mutex:
+                if is_over():
+                    return
+                self._waiting.append(ticket)
+            ticket.acquire()
+
+    def _tell(self) -> None:
+        """Have all look again who wait. With the mutex."""
+        for ticket in self._waiting:
+            ticket.release()
+        self._waiting.clear()
 
     # The keeper
 
     def _keep(self) -> None:
-        with self._changed:
-            try:
-                while not self._stopping:
-                    if self._wanted is None:
-                        self._changed.wait()
-                    else:
-                        self._keep_group(*self._wanted)
-            finally:
+        try:
+            while not self._stopping:
+                if self._wanted is None:
+                    self._bell.acquire()
+                else:
+                    self._keep_group(*self._wanted)
+        finally:
+            with self._mutex:
                 self._keeper = None
                 self._refusal = ClosedError(f"{self._path} is closed.")
-                self._changed.notify_all()
+                self._tell()
 
     def _keep_group(self, beginner: Beginner, timeout_seconds: float) -> None:
-        """Begin a group, wait until it is due, and commit it. With the condition, which is given up in between."""
-        self._changed.release()
+        """Begin a group, wait until it is due, and commit it."""
         group, refusal = None, None
         try:
             group = beginner.begin_soft(timeout_seconds)
         except BaseException as error:  # noqa: BLE001 - it belongs to whoever asked for the group
             refusal = error
-        finally:
-            self._changed.acquire()
-        self._wanted, self._refusal, self.group = None, refusal, group
-        self._hurried = False
-        self._began = time.monotonic()
-        self._due = self._began + SOFT_SECONDS
-        self._changed.notify_all()
-        if group is None:
-            return
+        with self._mutex:
+            self._wanted, self._refusal, self.group = None, refusal, group
+            self._hurried = False
+            self._began = time.monotonic()
+            self._due = self._began + SOFT_SECONDS
+            self._tell()
         while self.group is not None:
             while not self._is_due:
-                self._changed.wait(self._due - time.monotonic())
-            self._changed.release()
-            try:
-                self._end(group)
-            finally:
-                self._changed.acquire()
-        self._groups += 1
-        self._changed.notify_all()
+                self._bell.acquire(timeout=max(0.0, self._due - time.monotonic()))
+            self._end(self.group)
+        with self._mutex:
+            self._tell()
 
     @property
     def _is_due(self) -> bool:
