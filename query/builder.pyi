@@ -159,8 +159,10 @@ class Query(Chain):
         """The documents whose primary key, or whose key in `index`, is one of `keys`; for a key given twice, twice."""
     def get_field(self, name: Query | str, /) -> Query:
         """The field of an object, or the field of each object of a sequence that has it."""
-    def get_nearest(self, place: Data, /, *, index: Query | str | None = ..., field: Query | Callable[..., Data] | str | None = ..., measure: Query | str | None = ..., max_results: Query | int | None = ..., max_dist: Query | int | float | None = ..., filter: Query | Callable[..., Data] | Object | None = ..., probes: Query | int | None = ..., ef_search: Query | int | None = ..., exact: Query | bool | None = ...) -> Query:
-        """The documents nearest to a vector: an array of `{"dist": ..., "doc": ...}`, the nearest first."""
+    def get_intersecting(self, geometry: Data, /, *, index: Query | str | None = ...) -> Query:
+        """The documents whose geometry in a geospatial index intersects a geometry, in no special order."""
+    def get_nearest(self, target: Data, /, *, index: Query | str | None = ..., max_results: Data = ..., max_dist: Data = ..., unit: Data = ..., geo_system: Data = ..., field: Query | Callable[..., Data] | str | None = ..., measure: Query | str | None = ..., filter: Query | Callable[..., Data] | Object | None = ..., probes: Query | int | None = ..., ef_search: Query | int | None = ..., exact: Query | bool | None = ...) -> Query:
+        """The documents nearest to a point or to a vector: an array of `{"dist": ..., "doc": ...}`, the nearest first."""
     def group(self, *keys: Query | str | Callable[[Query], Data], index: Query | str | None = ..., multi: Query | bool = ...) -> Query:
         """Put the rows into groups by fields or functions, or by the keys of an index; what follows is done to each group."""
     def gt(self, right: Data, /, *more: Data) -> Query:

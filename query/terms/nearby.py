@@ -1,4 +1,4 @@
-"""What documents are found by through indexes of places: `get_intersecting` and `get_nearest`."""
+"""What documents are found by through indexes of places: `get_intersecting`; for `get_nearest` see `nearest.py`."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def get_intersecting(table: object, geometry: Value, *, index: str | None = None
 
 @get_intersecting.compiles
 def _(compiler: Compiler, node: Term) -> Closure:
-    find = _index_of(compiler, node)
+    find = secondary_index(compiler, node)
     rows = get_intersecting.hooks["compiles_rows"](compiler, node, None, None)
     return lambda env: Stream(lambda: rows(env), "SELECTION<STREAM>", find(env)[0])
 
 
 @get_intersecting.compiles_rows
 def _(compiler: Compiler, node: Term, need: Fields, keep: KeepMaker) -> Closure:
-    find, geometry = _index_of(compiler, node), compiler.value(node.args[1])
+    find, geometry = secondary_index(compiler, node), compiler.value(node.args[1])
     compiler.note(node, need, keep)
 
     def rows(env: Env) -> Iterator[Document]:
@@ -52,50 +52,7 @@ def _(compiler: Compiler, node: Term, need: Fields, keep: KeepMaker) -> Closure:
     return rows
 
 
-@term(168, deterministic=False)
-def get_nearest(
-    table: object,
-    target: Value,
-    *,
-    index: str | None = None,
-    max_results: Value = 100,
-    max_dist: Value = 100_000,
-    unit: Value = "m",
-    geo_system: Value = "WGS84",
-) -> list[Value]:
-    """The documents whose geometry in a geospatial index is nearest to a point, the nearest first.
-
-    Each comes as `{"dist": distance, "doc": document}`; there are at most `max_results`, at most `max_dist` away. Distances
-    are in the `unit`: `m`, `km`, `mi` (miles), `nm` (nautical miles) or `ft`. `geo_system` is `WGS84`, `unit_sphere`, or an
-    ellipsoid `{"a": radius, "f": flattening}`. The point may be an array of longitude and latitude.
-
-    Raises ReqlQueryLogicError where the search would go beyond a quarter of the way around the earth.
-
-    >>> r.table("posts").index_create("place", lambda post: r.point(post["id"], 0), geo=True).run(db)
-    {'created': 1}
-    >>> nearest = r.table("posts").get_nearest([1.1, 0], index="place", max_results=1, unit="km")
-    >>> nearest.map(lambda found: {"km": found["dist"].round(), "id": found["doc"]["id"]}).run(db)
-    [{'km': 11, 'id': 1}]
-    """
-
-
-@get_nearest.compiles
-def _(compiler: Compiler, node: Term) -> Closure:
-    find, target = _index_of(compiler, node), compiler.value(node.args[1])
-    options = {name: compiler.value(arg) for name, arg in node.options.items() if name != "index"}
-
-    def nearest(env: Env) -> Value:
-        table, name = find(env)
-        try:
-            wanted, given = target(env), {option: value(env) for option, value in options.items()}
-            return table.index(env[0], name).get_nearest(env[0], wanted, given)
-        except ReqlError as error:
-            raise located(error, node) from None
-
-    return nearest
-
-
-def _index_of(compiler: Compiler, node: Term) -> Callable[[Env], tuple[Table, str]]:
+def secondary_index(compiler: Compiler, node: Term) -> Callable[[Env], tuple[Table, str]]:
     """A closure of the table, and of the name of the secondary index, that a term works on."""
     find = table_of(compiler, node.args[0])
     named = compiler.value(node.options["index"]) if "index" in node.options else None

@@ -1,4 +1,6 @@
-"""The nearest: `get_nearest`, through an index or without one.
+"""The nearest: `get_nearest`, of places through a geospatial index, of vectors through an index or without one.
+
+Which of the two is asked for, the kind of the index tells when the query runs.
 
 A filter that another index of the table answers with few rows is answered by that index: the planner then puts the term
 that gives these rows in the place of the filter, as the options `within` and `within_key`.
@@ -19,32 +21,46 @@ from query.registry import TERMS, term
 from query.runtime import Document, Function, Index, Keep, Nearest, NearRows, Run, Table, type_error
 from query.tables import table_of, text_of
 from query.term import FUNC, PARAMETER, Argument, Term, expand, walk
+from query.terms.nearby import secondary_index
 from query.terms.selecting import filter_predicate
 from query.values import Value, group_marker
 
 DEFAULT_RESULTS: Final = 100
 
 
-@term(168)
+@term(168, deterministic=False)
 def get_nearest(
     table: object,
-    place: Value,
+    target: Value,
     *,
     index: str | None = None,
+    max_results: Value = None,
+    max_dist: Value = None,
+    unit: Value = None,
+    geo_system: Value = None,
     field: Function | str | None = None,
     measure: str | None = None,
-    max_results: int | None = None,
-    max_dist: int | float | None = None,
     filter: Function | dict[str, Value] | None = None,  # noqa: A002 - the option's name in the language
     probes: int | None = None,
     ef_search: int | None = None,
     exact: bool | None = None,
 ) -> list[Value]:
-    """The documents nearest to a vector: an array of `{"dist": ..., "doc": ...}`, the nearest first.
+    """The documents nearest to a point or to a vector: an array of `{"dist": ..., "doc": ...}`, the nearest first.
 
-    - `index`: a vector index; or `field`, a field's name or a function, to search without one, all vectors, with a warning.
+    - `index`: a geospatial index, to search for a point, or an array of longitude and latitude; or a vector index.
+    - `max_results`: at most so many, 100 if not given. `max_dist`: none farther away; of places 100,000 if not given.
+
+    Of places:
+
+    - `unit`, of all distances: `m`, `km`, `mi` (miles), `nm` (nautical miles) or `ft`.
+    - `geo_system`: `WGS84`, `unit_sphere`, or an ellipsoid `{"a": radius, "f": flattening}`.
+
+    Raises ReqlQueryLogicError where the search would go beyond a quarter of the way around the earth.
+
+    Of vectors:
+
+    - `field` in place of an index, a field's name or a function: all vectors are searched, with a warning.
     - `measure`: with an index the index's own; else `"cosine"`, or another one of `r.distance`.
-    - `max_results`: at most so many, 100 if not given. `max_dist`: none farther away.
     - `filter`: only documents for which this holds, as `filter` takes it. As many are found as there are.
     - `exact=True`: search all vectors. Else `probes` says how many lists are searched, `ef_search` how many candidates an
       index with `method="hnsw"` holds ready (40 if not given).
@@ -52,6 +68,11 @@ def get_nearest(
     An array of numbers is taken for a vector. Raises ReqlQueryLogicError for a vector that the index cannot hold, and for a
     `measure` that is not the index's.
 
+    >>> r.table("posts").index_create("place", lambda post: r.point(post["id"], 0), geo=True).run(db)
+    {'created': 1}
+    >>> nearest = r.table("posts").get_nearest([1.1, 0], index="place", max_results=1, unit="km")
+    >>> nearest.map(lambda found: {"km": found["dist"].round(), "id": found["doc"]["id"]}).run(db)
+    [{'km': 11, 'id': 1}]
     >>> _ = r.table("posts").update({"v": [r.row["id"], 1]}).run(db)
     >>> _ = r.table("posts").index_create("v", vector={"dimensions": 2, "measure": "l2"}).run(db)
     >>> r.table("posts").get_nearest([3, 1], index="v", max_results=1)["dist"].run(db)
@@ -61,27 +82,53 @@ def get_nearest(
 
 @get_nearest.compiles
 def _(compiler: Compiler, node: Term) -> Closure:
-    find, vector = table_of(compiler, node.args[0]), compiler.value(node.args[1])
-    ask = _asking(compiler, node, vector)
-    search = _with_index(compiler, node) if "index" in node.options else _without_index(compiler, node)
+    target = compiler.value(node.args[1])
+    ask = _asking(compiler, node, target)
+    if "field" in node.options:
+        if "index" in node.options:
+            raise ReqlQueryLogicError("Expected either `index` or `field` but found both.", node)
+        _refuse_options(node, _OF_PLACES, "a search for a vector")
+        find, search = table_of(compiler, node.args[0]), _without_index(compiler, node)
+        return lambda env: _located(node, lambda: _pairs(search(env, find(env), ask(env))))
+    find_index = secondary_index(compiler, node)
+    shared = {name: compiler.value(arg) for name, arg in node.options.items() if name in _OF_PLACES | _OF_BOTH}
 
-    def nearest(env: Env) -> list[Value]:
-        try:
-            return [{"dist": dist, "doc": doc} for dist, doc in search(env, find(env), ask(env))]
-        except ReqlError as error:
-            raise located(error, node) from None
+    def nearest(env: Env) -> Value:
+        table, name = find_index(env)
+        index: Any = table.index(env[0], name)
+        if hasattr(index, "nearest"):
+            _refuse_options(node, _OF_PLACES, f"the vector index `{name}`")
+            return _pairs(index.nearest(env[0], ask(env)))
+        _refuse_options(node, _OF_VECTORS, f"the index `{name}`, which is not a vector index")
+        wanted, given = target(env), {option: value(env) for option, value in shared.items()}
+        return index.get_nearest(env[0], wanted, given)
 
-    return nearest
+    return lambda env: _located(node, lambda: nearest(env))
+
+
+_OF_BOTH: Final = frozenset({"max_results", "max_dist"})
+_OF_PLACES: Final = frozenset({"unit", "geo_system"})
+_OF_VECTORS: Final = frozenset({"measure", "filter", "probes", "ef_search", "exact"})
+
+
+def _located(node: Term, search: Callable[[], Value]) -> Value:
+    try:
+        return search()
+    except ReqlError as error:
+        raise located(error, node) from None
+
+
+def _pairs(found: list[tuple[float, Document]]) -> Value:
+    return [{"dist": dist, "doc": doc} for dist, doc in found]
+
+
+def _refuse_options(node: Term, others: frozenset[str], what: str) -> None:
+    for name in node.options:
+        if name in others:
+            raise ReqlQueryLogicError(f"The option `{name}` of get_nearest does not go with {what}.")
 
 
 Search = Callable[[Env, Table, Nearest], list[tuple[float, Document]]]
-
-
-def _with_index(compiler: Compiler, node: Term) -> Search:
-    named = compiler.value(node.options["index"])
-    if "field" in node.options:
-        raise ReqlQueryLogicError("Expected either `index` or `field` but found both.", node)
-    return lambda env, table, wanted: vector_index(env[0], table, named(env)).nearest(env[0], wanted)
 
 
 def vector_index(run: Run, table: Table, name: Value) -> Any:
@@ -95,9 +142,7 @@ def vector_index(run: Run, table: Table, name: Value) -> Any:
 
 
 def _without_index(compiler: Compiler, node: Term) -> Search:
-    source = node.options.get("field")
-    if source is None:
-        raise ReqlQueryLogicError("get_nearest requires an index argument, or the field to search without one.", node)
+    source = node.options["field"]
     if type(source) is Term and source.kind is FUNC:
         compiled = compiler.function(source, 1)
         what = print_short(source)
@@ -117,7 +162,7 @@ def _asking(compiler: Compiler, node: Term, vector: Closure) -> Callable[[Env], 
     options = {
         name: compiler.value(arg)
         for name, arg in node.options.items()
-        if name not in ("index", "field", "filter", "within", "within_key")
+        if name in _OF_BOTH | {"measure", "probes", "ef_search", "exact"}
     }
     keep = _keep(compiler, node)
     rows = _rows(compiler, node)

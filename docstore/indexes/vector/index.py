@@ -9,11 +9,12 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Final, NoReturn, cast
+from typing import Any, Final, cast
 
 from docstore.catalog import IndexDefinition, TableDefinition
 from docstore.indexes.base import Entry, Update, changing, decoder
 from docstore.indexes.function import IndexFunction
+from docstore.indexes.refusing import WithoutOrder, WithoutShapes
 from docstore.indexes.vector.balance import mend, steps_for
 from docstore.indexes.vector.editing import Editor
 from docstore.indexes.vector.lists import State, read_state
@@ -24,8 +25,7 @@ from docstore.keys import primary_key
 from docstore.storage.engine import ReadTransaction, WriteTransaction
 from query.errors import ReqlQueryLogicError
 from query.measures import measure_named
-from query.runtime import Document, Fields, Keep, Nearest, NearRows, Range, Run
-from query.values import Value
+from query.runtime import Document, Fields, Keep, Nearest, NearRows, Run
 
 GATHERED: Final = 64
 """Sets of rows that other indexes gave whose vectors are kept together, as long as nobody writes."""
@@ -33,12 +33,13 @@ GATHERED: Final = 64
 GATHERED_ROWS: Final = 20_000
 
 
-class VectorIndex:
+class VectorIndex(WithoutShapes, WithoutOrder):
     """One vector index of a table."""
 
     geo: Final = False
     compound: Final = False
     paths: Final = None
+    refusal = "a vector index.  Only get_nearest can use a vector index"
 
     def __init__(self, table: TableDefinition, definition: IndexDefinition) -> None:
         self.definition = definition
@@ -194,30 +195,3 @@ class VectorIndex:
     def status(self, engine: ReadTransaction) -> Document:
         """What `index_status` tells of the vectors."""
         return status_of(engine, self._space, self.form, self.definition.options)
-
-    # What only ordered indexes do
-
-    def _refuse(self) -> NoReturn:
-        raise ReqlQueryLogicError(f"Index `{self.name}` is a vector index.  Only get_nearest can use a vector index.")
-
-    def get_all(self, run: Run, keys: Sequence[Value], fields: Fields, keep: Keep | None) -> Iterator[Document]:
-        """See `query.runtime.Index`; refused."""
-        self._refuse()
-
-    def between(
-        self, run: Run, bounds: Range, fields: Fields, keep: Keep | None, *, reverse: bool = False
-    ) -> Iterator[Document]:
-        """See `query.runtime.Index`; refused."""
-        self._refuse()
-
-    def count(self, run: Run, keys: Sequence[Value]) -> int:
-        """See `query.runtime.Index`; refused."""
-        self._refuse()
-
-    def count_between(self, run: Run, bounds: Range, most: int) -> int:
-        """See `query.runtime.Index`; refused."""
-        self._refuse()
-
-    def keys(self, run: Run, bounds: Range, *, reverse: bool = False) -> Iterator[Value]:
-        """See `query.runtime.Index`; refused."""
-        self._refuse()

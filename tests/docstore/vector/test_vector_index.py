@@ -259,7 +259,7 @@ def test_answers_go_on_through_the_chain(db: Connection) -> None:
             "Expected a measure (cosine, l2, l1, inner_product, hamming, jaccard)",
         ),
         ({"probes": 0}, ReqlQueryLogicError, "probes must be positive."),
-        ({"index": "n"}, ReqlQueryLogicError, "Index `n` is not a vector index."),
+        ({"index": "n"}, ReqlQueryLogicError, "Index `n` is not a geospatial index."),
         ({"index": "gone"}, ReqlOpFailedError, "Index `gone` was not found on table `test.t`."),
         ({"field": "v"}, ReqlQueryLogicError, "Expected either `index` or `field` but found both."),
     ],
