@@ -14,6 +14,7 @@ from typing import Any
 from query.errors import ReqlQueryLogicError
 from query.json_text import vector_json
 from query.runtime import Database, Function, Grouped, Literal, Row, runtime_type_name
+from query.times import epoch_seconds
 from query.values import Bound, Time, Value
 from query.vectors import Made, Vector
 
@@ -64,8 +65,8 @@ def _raw(value: Value, raw_time: bool, raw_binary: bool, vectors: str) -> Any:
     if kind is Time and raw_time:
         return {
             "$reql_type$": "TIME",
-            "epoch_time": value.epoch_microseconds / 1_000_000,
-            "timezone": value.strftime("%z")[:3] + ":" + value.strftime("%z")[3:5],
+            "epoch_time": epoch_seconds(value),
+            "timezone": value.zone,
         }
     if kind is bytes and raw_binary:
         return {"$reql_type$": "BINARY", "data": b64encode(value).decode()}

@@ -12,8 +12,8 @@ import re
 from typing import Final, NoReturn
 
 from query.errors import ReqlDriverCompileError, ReqlQueryLogicError
+from query.pseudo_types import PSEUDO_TYPE, pseudo_value
 from query.values import Value, check_number, from_python
-from query.wire import decode
 
 
 class JsonError(Exception):
@@ -71,12 +71,9 @@ def _object(pairs: list[tuple[str, Value]]) -> Value:
         names = [name for name, _ in pairs]
         twice = next(name for place, name in enumerate(names) if name in names[:place])
         raise ReqlQueryLogicError(f"Duplicate key `{twice}` in JSON.")
-    if "$reql_type$" not in fields:
+    if PSEUDO_TYPE not in fields:
         return fields
-    try:
-        return decode(fields)
-    except ReqlDriverCompileError as error:
-        raise ReqlQueryLogicError(error.message) from None
+    return pseudo_value(fields)
 
 
 def _too_deep() -> ReqlQueryLogicError:

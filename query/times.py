@@ -55,6 +55,16 @@ def time_at(microseconds: int, offset_minutes: int) -> Time:
         raise year_error() from None
 
 
+def seconds_of(microseconds: int) -> int | float:
+    """Microseconds as seconds, whole where they are."""
+    return microseconds / 1_000_000 if microseconds % 1_000_000 else microseconds // 1_000_000
+
+
+def epoch_seconds(moment: Time) -> int | float:
+    """The seconds from 1970 to a time."""
+    return seconds_of(moment.epoch_microseconds)
+
+
 def time_error(what: str) -> ReqlQueryLogicError:
     """The error for a date or a time that the calendar has not."""
     return ReqlQueryLogicError(f"Error in time logic: {what}.")

@@ -361,11 +361,18 @@ def _find_fault(data: object, where: str, depth: int) -> None:
         _uncommon_from_python(data, where, depth)
 
 
+PSEUDO_TYPES: Final[dict[str, Callable[[dict[str, Value]], Value]]] = {"GEOMETRY": Geometry}
+"""What makes the value that an object with a `$reql_type$` stands for, by that; `query.pseudo_types` has the others."""
+
+
 def pseudo_value(fields: dict[str, Value]) -> Value:
-    """What an object with a `$reql_type$` stands for; itself where that is nothing known."""
-    if fields[PSEUDO_TYPE] == "GEOMETRY":
-        return Geometry(fields)
-    return fields
+    """What an object with a `$reql_type$` stands for; ReqlQueryLogicError where that is nothing."""
+    name = fields[PSEUDO_TYPE]
+    if type(name) is not str:
+        raise ReqlQueryLogicError(f"Field `{PSEUDO_TYPE}` must be a string (got type {type_name(name)}).")
+    if name not in PSEUDO_TYPES:
+        raise ReqlQueryLogicError(f"Unknown {PSEUDO_TYPE} `{name}`.")
+    return PSEUDO_TYPES[name](fields)
 
 
 def _refuse_number(number: int | float, where: str) -> Value:

@@ -25,7 +25,7 @@ options are checked against the registry.
 
 from __future__ import annotations
 
-from base64 import b64decode, b64encode
+from base64 import b64encode
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
@@ -34,6 +34,7 @@ import msgspec
 from query.errors import ReqlDriverCompileError, ReqlServerCompileError
 from query.geometries import Geometry
 from query.json_text import vector_json
+from query.pseudo_types import PSEUDO_TYPE, pseudo_value
 from query.registry import BY_NUMBER, Declaration
 from query.term import (
     FUNC,
@@ -49,15 +50,14 @@ from query.term import (
     make_array,
     make_object,
 )
-from query.values import MAX_NESTING, MAXVAL, MINVAL, Bound, Time, Value, describe, from_python, zone_minutes
-from query.vectors import TYPES, Vector, packed_size
+from query.values import MAX_NESTING, MAXVAL, MINVAL, Bound, Time, Value, describe, from_python
+from query.vectors import Vector
 
 Json: TypeAlias = Any
 """None, bool, int, float, str, and lists and dicts of them."""
 
 _FUNCALL: Final = 64
 _BOUNDS: Final[dict[int, Bound]] = {180: MINVAL, 181: MAXVAL}
-_PSEUDO_TYPE: Final = "$reql_type$"
 _SCALARS: Final = frozenset({type(None), bool, int, float, str})
 
 
@@ -99,29 +99,24 @@ def _encode_term(term: Term) -> Json:
         raise ReqlDriverCompileError(f"A {term.kind.name} is a part of a plan and has no wire form.")
     if term.kind.number == _FUNCALL:
         args.insert(0, args.pop())
-    if term.kind is MAKE_OBJ and _PSEUDO_TYPE not in term.options:
+    if term.kind is MAKE_OBJ and PSEUDO_TYPE not in term.options:
         return {name: encode(arg) for name, arg in term.options.items()}
     if term.options:
         return [term.kind.number, args, {name: encode(arg) for name, arg in term.options.items()}]
     return [term.kind.number, args]
 
 
-def _encode_dict(fields: dict[str, Value]) -> Json:
-    encoded = {name: encode(item) for name, item in fields.items()}
-    return [MAKE_OBJ.number, [], encoded] if _PSEUDO_TYPE in fields else encoded
-
-
 def _encode_time(moment: Time) -> Json:
     total = moment.epoch_microseconds
     seconds = total / 1_000_000
-    encoded = {_PSEUDO_TYPE: "TIME", "epoch_time": seconds, "timezone": moment.zone}
+    encoded = {PSEUDO_TYPE: "TIME", "epoch_time": seconds, "timezone": moment.zone}
     if round(seconds * 1_000_000) != total:
         encoded["microseconds"] = total
     return encoded
 
 
 def _encode_geometry(geometry: Geometry) -> Json:
-    return {_PSEUDO_TYPE: "GEOMETRY", **{name: _plain(item) for name, item in geometry.geojson.items()}}
+    return {PSEUDO_TYPE: "GEOMETRY", **{name: _plain(item) for name, item in geometry.geojson.items()}}
 
 
 def _plain(value: Value) -> Json:
@@ -144,8 +139,8 @@ def _encode_source(source: Source) -> Json:
 _ENCODERS: Final[dict[type, Callable[[Any], Json]]] = {
     Term: _encode_term,
     list: lambda items: [MAKE_ARRAY.number, [encode(item) for item in items]],
-    dict: _encode_dict,
-    bytes: lambda data: {_PSEUDO_TYPE: "BINARY", "data": b64encode(data).decode()},
+    dict: lambda fields: {name: encode(item) for name, item in fields.items()},
+    bytes: lambda data: {PSEUDO_TYPE: "BINARY", "data": b64encode(data).decode()},
     Time: _encode_time,
     Geometry: _encode_geometry,
     Vector: vector_json,
@@ -175,7 +170,7 @@ def _decode(data: Json, depth: int, nested: int) -> Argument:
     if kind is list:
         return _decode_term(data, depth, nested)
     if kind is dict:
-        return _pseudo(data) if _PSEUDO_TYPE in data else _decode_object(data, depth, nested)
+        return from_python(data) if PSEUDO_TYPE in data else _decode_object(data, depth, nested)
     raise ReqlDriverCompileError(f"Expected a query as JSON but found {describe(data)}.")
 
 
@@ -265,7 +260,8 @@ def _decode_object(fields: dict[str, Json], depth: int, nested: int) -> Argument
     decoded = {}
     for name, item in fields.items():
         decoded[from_python(name)] = _decode(item, depth + 1, nested + 1)
-    return make_object(decoded)
+    made = make_object(decoded)
+    return pseudo_value(made) if type(made) is dict and PSEUDO_TYPE in made else made
 
 
 def _check_nesting(nested: int) -> None:
@@ -286,68 +282,6 @@ def _variables(data: Json) -> list[int]:
             f"Expected the variables of a function, [2, [numbers]], but found {describe(data)}."
         )
     return [_variable(number) for number in data[1]]
-
-
-# Pseudo-types
-
-
-def _pseudo(data: dict[str, Json]) -> Value:
-    name = data[_PSEUDO_TYPE]
-    decoder = _PSEUDO_TYPES.get(name) if type(name) is str else None
-    if decoder is None:
-        raise ReqlDriverCompileError(f"Unknown {_PSEUDO_TYPE} {describe(name)}.")
-    return decoder({key: item for key, item in data.items() if key != _PSEUDO_TYPE})
-
-
-def _binary(data: dict[str, Json]) -> bytes:
-    try:
-        return b64decode(data["data"], validate=True)
-    except (KeyError, TypeError, ValueError):
-        raise ReqlDriverCompileError(
-            f"Expected a BINARY with its `data` in base64 but found {describe(data)}."
-        ) from None
-
-
-def _time(data: dict[str, Json]) -> Time:
-    seconds, zone, exact = data.get("epoch_time"), data.get("timezone"), data.get("microseconds")
-    try:
-        total = exact if type(exact) is int else round(_number(seconds) * 1_000_000)
-        return Time.at(total, zone_minutes(zone if type(zone) is str else ""))
-    except (TypeError, ValueError, OverflowError):
-        raise ReqlDriverCompileError(
-            f"Expected a TIME with `epoch_time` in seconds and a `timezone` such as +02:00 but found {describe(data)}."
-        ) from None
-
-
-def _number(number: Json) -> int | float:
-    if type(number) is not int and type(number) is not float:
-        raise TypeError
-    return number
-
-
-def _geometry(data: dict[str, Json]) -> Geometry:
-    return Geometry(from_python(data))  # what is no GeoJSON is told where it is used
-
-
-def _vector(data: dict[str, Json]) -> Vector:
-    kind, dimensions = data.get("type"), data.get("dimensions")
-    try:
-        packed = b64decode(data["data"], validate=True)
-        if kind in TYPES and type(dimensions) is int and packed_size(kind, dimensions) == len(packed) > 0:
-            return Vector.packed(kind, packed, dimensions)
-    except (KeyError, TypeError, ValueError):
-        pass
-    raise ReqlDriverCompileError(
-        f"Expected a VECTOR with `type`, `dimensions` and its `data` in base64 but found {describe(data)}."
-    )
-
-
-_PSEUDO_TYPES: Final[dict[str, Callable[[dict[str, Json]], Value]]] = {
-    "BINARY": _binary,
-    "TIME": _time,
-    "GEOMETRY": _geometry,
-    "VECTOR": _vector,
-}
 
 
 def _too_deep() -> ReqlDriverCompileError:

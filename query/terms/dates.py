@@ -17,11 +17,13 @@ from query.tables import is_open
 from query.times import (
     calendar_day,
     check_calendar,
+    epoch_seconds,
     iso8601_text,
     milliseconds,
     offset_minutes,
     on_clock,
     parse_iso8601,
+    seconds_of,
     time_at,
     time_error,
 )
@@ -131,11 +133,7 @@ def to_epoch_time(moment: Time) -> int | float:
     >>> r.iso8601("1970-01-02T00:00Z").to_epoch_time().run(db)
     86400
     """
-    return _seconds(moment.epoch_microseconds)
-
-
-def _seconds(microseconds: int) -> int | float:
-    return microseconds / 1_000_000 if microseconds % 1_000_000 else microseconds // 1_000_000
+    return epoch_seconds(moment)
 
 
 # Offsets
@@ -204,7 +202,7 @@ def time_of_day(moment: Time) -> int | float:
     37800
     """
     check_calendar(moment)
-    return _seconds(_since_midnight(moment))
+    return seconds_of(_since_midnight(moment))
 
 
 def _since_midnight(moment: Time) -> int:
@@ -293,4 +291,4 @@ def seconds(moment: Time) -> int | float:
     >>> r.iso8601("2013-08-12T10:30:31.5Z").seconds().run(db)
     31.5
     """
-    return _seconds(moment.second * 1_000_000 + moment.microsecond)
+    return seconds_of(moment.second * 1_000_000 + moment.microsecond)
