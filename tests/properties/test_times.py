@@ -61,7 +61,7 @@ def test_the_parts_of_a_time_are_those_of_python(moment: Time) -> None:
     names = ("year", "month", "day", "day_of_week", "day_of_year", "hours", "minutes", "seconds")
     found = run(r.expr(moment).do(lambda t: [*[getattr(t, name)() for name in names], t.date(), t.time_of_day()]))
     midnight = datetime(*moment.timetuple()[:3], tzinfo=moment.tzinfo)
-    seconds = moment.second + moment.microsecond / 1e6
+    seconds = (moment.second * 1_000_000 + moment.microsecond) / 1e6
     assert found == [
         *(moment.year, moment.month, moment.day, moment.isoweekday(), moment.timetuple().tm_yday),
         *(moment.hour, moment.minute, seconds, midnight, (datetime.__sub__(moment, midnight)).total_seconds()),
