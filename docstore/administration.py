@@ -18,11 +18,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias, cast
 
+from docstore import settings
 from docstore.build import progress, start_index
-from docstore.catalog import DEFAULT_DATABASE, DatabaseDefinition, IndexDefinition, TableDefinition
+from docstore.catalog import DEFAULT_DATABASE, IndexDefinition, TableDefinition
+from docstore.descriptions import change, database_config, table_config
 from docstore.documents import decode_document, encode_document
 from docstore.errors import CorruptStoreError, TransactionError
 from docstore.indexes import INDEX_KINDS, make_index
+from docstore.placement import checked_shards
+from docstore.settings import SYSTEM, refuse_system
+from docstore.system import SYSTEM_TABLES
 from docstore.transaction import Transaction, WritingTransaction
 from query.errors import ReqlError, ReqlOpFailedError, ReqlQueryLogicError
 from query.literals import literal
@@ -42,32 +47,24 @@ TableCommand: TypeAlias = Callable[..., Value]
 BINARY_MAGIC: Final = b"$docstore_index$"
 BINARY_VERSION: Final = 1
 
-_SERVER: Final = "docstore"
-"""The name of the one server that RethinkDB's answers tell of."""
-
-_READY: Final = {
-    "all_replicas_ready": True,
-    "ready_for_outdated_reads": True,
-    "ready_for_reads": True,
-    "ready_for_writes": True,
-}
-
-
 # Databases
 
 
 def db_create(run: Run, transaction: Transaction, name: str) -> Document:
     """Create a database."""
+    if name == SYSTEM:
+        raise ReqlOpFailedError(f"Database `{SYSTEM}` already exists.")
     transaction.catalog = transaction.catalog.create_database(name)
-    return {"config_changes": [_change(None, _database_config(transaction.catalog.database(name)))], "dbs_created": 1}
+    return {"config_changes": [change(None, database_config(transaction.catalog.database(name)))], "dbs_created": 1}
 
 
 def db_drop(run: Run, transaction: Transaction, name: str) -> Document:
     """Drop a database and its tables."""
+    refuse_system(name, "you can't delete it.")
     database = transaction.catalog.database(name)
     transaction.catalog = transaction.catalog.drop_database(name)
     return {
-        "config_changes": [_change(_database_config(database), None)],
+        "config_changes": [change(database_config(database), None)],
         "dbs_dropped": 1,
         "tables_dropped": len(database.tables),
     }
@@ -75,20 +72,7 @@ def db_drop(run: Run, transaction: Transaction, name: str) -> Document:
 
 def db_list(run: Run, transaction: Transaction) -> list[Value]:
     """The names of all databases."""
-    return sorted(transaction.catalog.databases)
-
-
-def db_config(run: Run, transaction: Transaction, name: str) -> Document:
-    """The settings of a database."""
-    return _database_config(transaction.catalog.database(name))
-
-
-def _database_config(database: DatabaseDefinition) -> Document:
-    return {"id": database.id, "name": database.name}
-
-
-def _change(old: Value, new: Value) -> Document:
-    return {"new_val": new, "old_val": old}
+    return sorted([*transaction.catalog.databases, SYSTEM])
 
 
 # Tables
@@ -102,50 +86,35 @@ def table_create(
     *,
     primary_key: str = "id",
     durability: str = "hard",
-    shards: int = 1,
-    replicas: Value = 1,
+    **placement: Value,
 ) -> Document:
     """Create a table."""
     database = database or default_database(run)
     if durability not in ("hard", "soft"):
         raise ReqlQueryLogicError(f'Durability option `{durability}` unrecognized (options are "hard" and "soft").')
-    if shards < 1 or (type(replicas) is int and replicas < 1):
-        raise ReqlQueryLogicError("Every table must have at least one shard and one replica of each.")
-    options = {"durability": durability}
+    shards = checked_shards(**placement)
+    refuse_system(database, "you can't create new tables in it.")
+    options: dict[str, Value] = {"durability": durability}
+    if shards > 1:
+        options["shards"] = shards
     transaction.catalog = transaction.catalog.create_table(database, name, primary_key, options)
     created = transaction.catalog.table(database, name)
-    return {"config_changes": [_change(None, _table_config(created))], "tables_created": 1}
+    return {"config_changes": [change(None, table_config(transaction.catalog, created))], "tables_created": 1}
 
 
 def table_drop(run: Run, transaction: Transaction, database: str | None, name: str) -> Document:
     """Drop a table."""
     database = database or default_database(run)
-    dropped = transaction.catalog.table(database, name)
+    refuse_system(database, "you can't drop tables in it.")
+    config = table_config(transaction.catalog, transaction.catalog.table(database, name))
     transaction.catalog = transaction.catalog.drop_table(database, name)
-    return {"config_changes": [_change(_table_config(dropped), None)], "tables_dropped": 1}
+    return {"config_changes": [change(config, None)], "tables_dropped": 1}
 
 
 def table_list(run: Run, transaction: Transaction, database: str | None) -> list[Value]:
     """The names of a database's tables."""
-    return sorted(transaction.catalog.database(database or default_database(run)).tables)
-
-
-def config(run: Run, transaction: Transaction, table: TableDefinition) -> Document:
-    """The settings of a table."""
-    return _table_config(table)
-
-
-def status(run: Run, transaction: Transaction, table: TableDefinition) -> Document:
-    """The state of a table."""
-    replicas = [{"server": _SERVER, "state": "ready"}]
-    return {
-        "db": table.database,
-        "id": table.id,
-        "name": table.name,
-        "raft_leader": _SERVER,
-        "shards": [{"primary_replicas": [_SERVER], "replicas": replicas}],
-        "status": dict(_READY),
-    }
+    name = database or default_database(run)
+    return sorted(SYSTEM_TABLES if name == SYSTEM else transaction.catalog.database(name).tables)
 
 
 def default_database(run: Run) -> str:
@@ -153,20 +122,6 @@ def default_database(run: Run) -> str:
     name = run.options.get("db", DEFAULT_DATABASE)
     assert type(name) is str
     return name
-
-
-def _table_config(table: TableDefinition) -> Document:
-    return {
-        "db": table.database,
-        "durability": table.options.get("durability", "hard"),
-        "id": table.id,
-        "indexes": list(table.indexes),
-        "name": table.name,
-        "primary_key": table.primary_key,
-        "shards": [{"nonvoting_replicas": [], "primary_replica": _SERVER, "replicas": [_SERVER]}],
-        "write_acks": "majority",
-        "write_hook": None,
-    }
 
 
 # Indexes
@@ -339,7 +294,7 @@ def _foreign() -> ReqlQueryLogicError:
 
 
 STORE_COMMANDS: Final[Mapping[str, StoreCommand]] = {
-    "db_config": db_config,
+    **settings.STORE_COMMANDS,
     "db_create": db_create,
     "db_drop": db_drop,
     "db_list": db_list,
@@ -350,13 +305,12 @@ STORE_COMMANDS: Final[Mapping[str, StoreCommand]] = {
 """The commands on the store, by name."""
 
 TABLE_COMMANDS: Final[Mapping[str, TableCommand]] = {
-    "config": config,
+    **settings.TABLE_COMMANDS,
     "index_create": index_create,
     "index_drop": index_drop,
     "index_list": index_list,
     "index_rename": index_rename,
     "index_status": index_status,
     "index_wait": index_wait,
-    "status": status,
 }
 """The commands on tables, by name."""

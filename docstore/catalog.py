@@ -125,6 +125,8 @@ class Catalog:
     next_space: int
     databases: Mapping[str, DatabaseDefinition]
     dead: Mapping[int, SpaceKind] = field(default_factory=dict)
+    users: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """What `docstore.users` says."""
 
     # What there is
 
@@ -153,12 +155,12 @@ class Catalog:
 
     # Databases
 
-    def create_database(self, name: str) -> Catalog:
+    def create_database(self, name: str, identity: str | None = None) -> Catalog:
         """With an empty database more."""
         check_name("Database", name)
         if name in self.databases:
             raise ReqlOpFailedError(f"Database `{name}` already exists.")
-        return self._with_database(DatabaseDefinition(str(uuid.uuid4()), name))
+        return self._with_database(DatabaseDefinition(identity or str(uuid.uuid4()), name))
 
     def drop_database(self, name: str) -> Catalog:
         """Without a database and all its tables."""
@@ -214,6 +216,18 @@ class Catalog:
         changed = replace(table, name=new_name or name, options=table.options if options is None else dict(options))
         return self._with_database(_with_table(replace(parent, tables=tables), changed))
 
+    def with_table_id(self, database: str, name: str, identity: str) -> Catalog:
+        """With another id for a table that was just created."""
+        table = replace(self.table(database, name), id=identity)
+        return self._with_database(_with_table(self.databases[database], table))
+
+    def move_table(self, database: str, name: str, new_database: str) -> Catalog:
+        """With a table in another database, which has none of that name."""
+        table, parent, target = self.table(database, name), self.databases[database], self.database(new_database)
+        left = replace(parent, tables={other: one for other, one in parent.tables.items() if other != name})
+        moved = _with_table(target, replace(table, database=new_database))
+        return self._changed(databases={**self.databases, database: left, new_database: moved})
+
     # Indexes
 
     def create_index(self, table: TableDefinition, name: str, function: str, **features: Any) -> Catalog:
@@ -258,6 +272,12 @@ class Catalog:
         table = self._current(table)
         index = replace(table.index(name), state=state, error=error)
         return self._with_indexes(table, {**table.indexes, name: index})
+
+    # Users
+
+    def with_users(self, users: Mapping[str, Mapping[str, Any]]) -> Catalog:
+        """With other users, or other permissions of theirs."""
+        return self._changed(users=users)
 
     # The sweeper
 

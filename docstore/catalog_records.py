@@ -18,6 +18,7 @@ from docstore.layout import (
     KINDS,
     NEXT_SPACE_KEY,
     TABLE_PREFIX,
+    USERS_KEY,
     VERSION_KEY,
     SpaceKind,
     dead_key,
@@ -62,7 +63,14 @@ def load(engine: ReadTransaction, before: Catalog | None = None) -> Catalog:
         )
     if tables:
         raise CorruptStoreError(f"The catalog has tables of the databases {sorted(tables)}, which are not in it.")
-    return Catalog(version, unpack_u32(next_space), databases, dict(_dead_spaces(engine)))
+    users = engine.get(CATALOG_SPACE, USERS_KEY)
+    return Catalog(
+        version,
+        unpack_u32(next_space),
+        databases,
+        dict(_dead_spaces(engine)),
+        {} if users is None else decode_document(users),
+    )
 
 
 def save(engine: WriteTransaction, before: Catalog | None, after: Catalog, version: int) -> None:
@@ -76,6 +84,8 @@ def save(engine: WriteTransaction, before: Catalog | None, after: Catalog, versi
         engine.put(CATALOG_SPACE, dead_key(space), KIND_BYTES[after.dead[space]])
     if before is None or before.next_space != after.next_space:
         engine.put(CATALOG_SPACE, NEXT_SPACE_KEY, pack_u32(after.next_space))
+    if after.users != ({} if before is None else before.users):
+        engine.put(CATALOG_SPACE, USERS_KEY, encode_document(dict(after.users)))
     engine.put(CATALOG_SPACE, VERSION_KEY, pack_u64(version))
 
 

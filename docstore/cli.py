@@ -26,6 +26,7 @@ import docstore
 from docstore.connection import Connection
 from docstore.importing import ImportSummary, import_lines, open_lines
 from docstore.progress import wait_with_bars
+from docstore.settings import SYSTEM
 from query import Query, r
 from query.errors import ReqlError
 
@@ -144,6 +145,7 @@ def _tables(db: Connection) -> list[tuple[str, Query]]:
     return [
         (f"{database}.{table}", r.db(database).table(table))
         for database in r.db_list().run(db)
+        if database != SYSTEM
         for table in r.db(database).table_list().run(db)
     ]
 

@@ -8,6 +8,7 @@ to tables (maps) and indexes (multimaps); their numbers are given out in order a
 | 0         | `format`                             | u32: `FORMAT_VERSION`                                             |
 | 0         | `version`                            | u64: version of the catalog, one more with each change of it      |
 | 0         | `next`                               | u32: the next space to give out                                   |
+| 0         | `users`                              | MessagePack map: the users and their permissions                  |
 | 0         | `d` UUID                             | MessagePack map: a database                                       |
 | 0         | `t` UUID                             | MessagePack map: a table and its indexes                          |
 | 0         | `n` u32 space of a table             | u64 documents, then for each index: u32 its space, u64 its entries |
@@ -37,6 +38,7 @@ FIRST_FREE_SPACE: Final = 16
 FORMAT_KEY: Final = b"format"
 VERSION_KEY: Final = b"version"
 NEXT_SPACE_KEY: Final = b"next"
+USERS_KEY: Final = b"users"
 
 DATABASE_PREFIX: Final = b"d"
 TABLE_PREFIX: Final = b"t"

@@ -25,10 +25,12 @@ from docstore.catalog_records import load, read_version, save
 from docstore.errors import NewerFormatError, NotAStoreError
 from docstore.layout import FORMAT_KEY, FORMAT_VERSION, pack_u32, unpack_u32
 from docstore.limits import BUSY_TIMEOUT_SECONDS
+from docstore.settings import SYSTEM
 from docstore.storage.engine import CATALOG_SPACE, Engine, GrowNeeded, ReadTransaction, WriteTransaction
 from docstore.storage.lmdb import open_lmdb
 from docstore.storage.memory import open_memory
 from docstore.storage.queue import WriteQueue
+from docstore.system import system_table
 from docstore.table import StoredTable, TableCommand
 from docstore.transaction import Schema, Transaction, WritingTransaction
 from docstore.worker import Worker
@@ -172,7 +174,7 @@ class OpenStore:
         try:
             found = schema.tables[database][name]
         except KeyError:
-            found = schema.table(database, name)
+            found = system_table(name) if database == SYSTEM else schema.table(database, name)
         return cast(StoredTable, found)
 
     def find_table(self, run: Run, database: str | None, name: str) -> StoredTable | None:
@@ -184,7 +186,8 @@ class OpenStore:
 
     def check_database(self, run: Run, name: str) -> None:
         """See `query.runtime.Store`."""
-        run.transaction.catalog.database(name)
+        if name != SYSTEM:
+            run.transaction.catalog.database(name)
 
     def administer(self, run: Run, command: str, *arguments: Value, **options: Value) -> Value:
         """See `query.runtime.Store`."""

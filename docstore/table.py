@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from operator import itemgetter
-from typing import Final, Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias, cast
 
 from docstore.catalog import IndexDefinition, TableDefinition
 from docstore.documents import decode_document, encode_document
@@ -67,6 +67,11 @@ class StoredTable:
         self._space = definition.space
         self._host = host
         self._indexes: dict[str, StoredIndex] = {}
+
+    @property
+    def write_hook(self) -> str | None:
+        """See `query.runtime.Table`."""
+        return cast("str | None", self.definition.options.get("write_hook"))
 
     # Reading
 

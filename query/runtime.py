@@ -171,6 +171,10 @@ class Table(Protocol):
     def id(self) -> str:
         """Its UUID, which stays when it is renamed."""
 
+    @property
+    def write_hook(self) -> str | None:
+        """The wire form of the function that every write goes through (`query.hooks`); None where there is none."""
+
     def get(self, run: Run, key: Value) -> Document | None:
         """The document of a primary key."""
 

@@ -34,13 +34,13 @@ _ROW = -1
 """The name under which `_Names` has the variable that `r.row` stands for."""
 
 
-def stored_function(compiler: Compiler, node: Argument) -> Callable[[Env], Term]:
-    """A closure of the function of one variable that a term is: a function, an array of functions, any expression.
+def stored_function(compiler: Compiler, node: Argument, arity: int = 1) -> Callable[[Env], Term]:
+    """A closure of the function that a term is: a function, an array of functions, any expression.
 
-    ReqlQueryLogicError, when it is compiled, for a function of more variables.
+    ReqlQueryLogicError, when it is compiled, for a function of another number of variables than `arity`.
     """
     whole = _joined(node)
-    compiler.function(whole, 1)
+    compiler.function(whole, arity)
     outer = {number: compiler.value(Term(VAR, (number,))) for number in free_variables(whole)}
 
     def function(env: Env) -> Term:

@@ -73,6 +73,13 @@ def _default_table(node: Term, name: str) -> Callable[[Env], Table]:
     return find
 
 
+def whole_table(found: object) -> Table:
+    """The table that a term gave; ReqlQueryLogicError where it is part of one, or none."""
+    if type(found) is not Stream or found.type_name != "TABLE" or found.table is None:
+        raise type_error("TABLE", found)
+    return found.table
+
+
 def index_of(
     compiler: Compiler, node: Term, source: Argument, wanted: str = "TABLE"
 ) -> Callable[[Env], tuple[Table, Index]]:

@@ -26,6 +26,7 @@ from query.errors import (
     ReqlQueryLogicError,
     ReqlRuntimeError,
 )
+from query.hooks import bound_hook
 from query.json_text import pretty
 from query.runtime import Change, Document, Run, Table, runtime_type_name, type_error
 from query.summary import ReturnChanges, Summary
@@ -51,10 +52,13 @@ _SAMPLE_STEP: Final = 7
 class Writer:
     """Writes to one table; every document it is told of comes out in the summary, in that order."""
 
-    __slots__ = ("_errors", "_raises", "_run", "_steps", "_unchanged", "summary", "table")
+    __slots__ = ("_errors", "_hook", "_raises", "_run", "_steps", "_unchanged", "summary", "table")
 
-    def __init__(self, run: Run, table: Table, return_changes: ReturnChanges) -> None:
+    def __init__(
+        self, run: Run, table: Table, return_changes: ReturnChanges, *, ignores_write_hook: bool = False
+    ) -> None:
         self.table = table
+        self._hook = None if ignores_write_hook else bound_hook(run, table)
         self.summary = Summary(return_changes, run.array_limit)
         self._run = run
         self._raises = run.options.get("on_error") == "raise"
@@ -66,6 +70,8 @@ class Writer:
 
     def change(self, key: Value, old: Document | None, new: Value) -> None:
         """Put a document in the place of `old`, or nothing; `key` is the key of that place."""
+        if self._hook is not None:
+            new = self._hook(old, new)
         if new is None:
             same = old is None
         else:
@@ -160,7 +166,8 @@ class Writer:
             olds = [None if at in refused else next(found) for at in range(len(batch))]
         else:
             olds = self.table.get_many(self._run, keys)
-            if olds.count(None) == len(olds) and _are_distinct(keys) and not self.summary.return_changes:
+            is_plain = self._hook is None and not self.summary.return_changes
+            if is_plain and olds.count(None) == len(olds) and _are_distinct(keys):
                 self._insert_new(batch)
                 return
         pending: set[Value] = set()

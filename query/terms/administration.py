@@ -1,4 +1,4 @@
-"""Administration: databases, tables, indexes, and the state of a table.
+"""Manipulating databases, tables and indexes.
 
 What a command does is the store's affair (`Store.administer`, `Table.administer`): this chapter says what there is to be
 commanded, and hands over index functions as the text of their wire form.
@@ -11,18 +11,12 @@ from query.determinism import unproven_part
 from query.errors import ReqlError, ReqlQueryLogicError
 from query.evaluate import Compiler
 from query.registry import term
-from query.runtime import Database, Function, Run, Stream, Table, type_error
+from query.runtime import Database, Function, Run, type_error
 from query.stored import stored_function
-from query.tables import text_of
+from query.tables import text_of, whole_table
 from query.term import FUNC, MAKE_ARRAY, Argument, Term
 from query.values import Value
 from query.wire import dumps
-
-
-def _table(found: object) -> Table:
-    if type(found) is not Stream or found.type_name != "TABLE" or found.table is None:
-        raise type_error("TABLE", found)
-    return found.table
 
 
 def _place(where: object, name: object) -> tuple[str | None, str]:
@@ -69,8 +63,10 @@ def db_drop(run: Run, name: str) -> dict[str, Value]:
 def db_list(run: Run) -> list[Value]:
     """The names of all databases, in order.
 
+    `rethinkdb` is the system database, whose tables tell of the store; see `config`.
+
     >>> r.db_list().run(db)
-    ['test']
+    ['rethinkdb', 'test']
     """
     assert run.store is not None
     return run.store.administer(run, "db_list")  # type: ignore[no-any-return]
@@ -96,13 +92,21 @@ def table_create(
 
     - `primary_key`: the field that holds the primary key; `"id"` if not given.
     - `durability`: `"hard"` or `"soft"`.
-    - The other options are accepted, and mean nothing in a store of one process.
+    - `shards`, `replicas`, `primary_replica_tag`, `nonvoting_replica_tags`: as of `reconfigure`; they are checked and mean
+      nothing in a store of one process.
 
     >>> r.table_create("authors").run(db)["tables_created"]
     1
     """
     assert run.store is not None
-    options = _given(primary_key=primary_key, durability=durability, shards=shards, replicas=replicas)
+    options = _given(
+        primary_key=primary_key,
+        durability=durability,
+        shards=shards,
+        replicas=replicas,
+        primary_replica_tag=primary_replica_tag,
+        nonvoting_replica_tags=nonvoting_replica_tags,
+    )
     return run.store.administer(run, "table_create", *_place(database, name), **options)  # type: ignore[no-any-return]
 
 
@@ -128,55 +132,6 @@ def table_list(run: Run, database: object = None) -> list[Value]:
     if database is not None and type(database) is not Database:
         raise type_error("DATABASE", database)
     return run.store.administer(run, "table_list", database.name if database else None)  # type: ignore[no-any-return]
-
-
-@term(174, deterministic=False)
-def config(run: Run, target: object) -> dict[str, Value]:
-    """The settings of a table or of a database, as a document.
-
-    >>> r.table("posts").config().run(db)["primary_key"]
-    'id'
-    """
-    assert run.store is not None
-    if type(target) is Database:
-        return run.store.administer(run, "db_config", target.name)  # type: ignore[no-any-return]
-    return _table(target).administer(run, "config")  # type: ignore[no-any-return]
-
-
-@term(175, deterministic=False)
-def status(run: Run, table: object) -> dict[str, Value]:
-    """Whether a table can be read and written: here it always can.
-
-    >>> r.table("posts").status().run(db)["status"]["ready_for_writes"]
-    True
-    """
-    return _table(table).administer(run, "status")  # type: ignore[no-any-return]
-
-
-@term(177, on="both", deterministic=False)
-def wait(
-    run: Run, target: object, *, wait_for: str | None = None, timeout: int | float | None = None
-) -> dict[str, Value]:
-    """Wait until a table, or all tables of a database, can be read and written: here they always can.
-
-    >>> r.table("posts").wait().run(db)
-    {'ready': 1}
-    """
-    assert run.store is not None
-    if type(target) is Database:
-        return {"ready": len(run.store.administer(run, "table_list", target.name))}
-    _table(target)
-    return {"ready": 1}
-
-
-@term(138, deterministic=False)
-def sync(run: Run, table: object) -> dict[str, Value]:
-    """Return when everything written to a table is on the disk, what was written with soft durability too.
-
-    >>> r.table("posts").sync().run(db)
-    {'synced': 1}
-    """
-    return _table(table).sync(run)
 
 
 # Indexes
@@ -223,7 +178,7 @@ def _(compiler: Compiler, node: Term) -> Closure:
 
     def create(env: Env) -> Value:
         try:
-            table, title = _table(source(env)), text_of(name(env))
+            table, title = whole_table(source(env)), text_of(name(env))
             given = {option: _feature(option, value(env)) for option, value in options.items()}
             return table.administer(env[0], "index_create", title, function(env), **given)
         except ReqlError as error:
@@ -278,7 +233,7 @@ def index_drop(run: Run, table: object, name: str) -> dict[str, Value]:
     >>> r.table("posts").index_drop("author").run(db)
     {'dropped': 1}
     """
-    return _table(table).administer(run, "index_drop", name)  # type: ignore[no-any-return]
+    return whole_table(table).administer(run, "index_drop", name)  # type: ignore[no-any-return]
 
 
 @term(77, deterministic=False)
@@ -288,7 +243,7 @@ def index_list(run: Run, table: object) -> list[Value]:
     >>> r.table("posts").index_list().run(db)
     ['author']
     """
-    return _table(table).administer(run, "index_list")  # type: ignore[no-any-return]
+    return whole_table(table).administer(run, "index_list")  # type: ignore[no-any-return]
 
 
 @term(139, deterministic=False)
@@ -302,7 +257,7 @@ def index_status(run: Run, table: object, *names: str) -> list[Value]:
     >>> r.table("posts").index_status("author").run(db)[0]["ready"]
     True
     """
-    return _table(table).administer(run, "index_status", *names)  # type: ignore[no-any-return]
+    return whole_table(table).administer(run, "index_status", *names)  # type: ignore[no-any-return]
 
 
 @term(140, deterministic=False)
@@ -315,7 +270,7 @@ def index_wait(run: Run, table: object, *names: str) -> list[Value]:
     >>> [index["ready"] for index in r.table("posts").index_wait().run(db)]
     [True]
     """
-    return _table(table).administer(run, "index_wait", *names)  # type: ignore[no-any-return]
+    return whole_table(table).administer(run, "index_wait", *names)  # type: ignore[no-any-return]
 
 
 @term(156, writes=True, deterministic=False)
@@ -325,4 +280,4 @@ def index_rename(run: Run, table: object, name: str, new_name: str, *, overwrite
     >>> r.table("posts").index_rename("author", "by_author").run(db)
     {'renamed': 1}
     """
-    return _table(table).administer(run, "index_rename", name, new_name, overwrite=overwrite)  # type: ignore[no-any-return]
+    return whole_table(table).administer(run, "index_rename", name, new_name, overwrite=overwrite)  # type: ignore[no-any-return]

@@ -55,7 +55,7 @@ def _info(run: Run, found: Any) -> Document:
     name = runtime_type_name(found)
     if type(found) is Database:
         assert run.store is not None
-        return {**run.store.administer(run, "db_config", found.name), "type": name}
+        return {**run.store.administer(run, "db_info", found.name), "type": name}
     if type(found) is Row:
         return {"table": _table_info(run, found.table), "type": name}
     if type(found) is Stream:

@@ -46,6 +46,7 @@ def insert(
     - `return_changes`: `True` lists `changes` with `old_val` and `new_val`; `"always"` lists also those documents that
       were not changed, or not written because of an `error`.
     - `durability`: `"hard"` or `"soft"`.
+    - `ignore_write_hook=True`: write without the table's write hook; see `set_write_hook`.
 
     >>> r.table("posts").insert({"id": 4, "title": "Again"}).run(db)["inserted"]
     1
@@ -161,6 +162,22 @@ def _check_atomic(compiler: Compiler, node: Term) -> Callable[[Env], None]:
     return check
 
 
+def _ignores_write_hook(compiler: Compiler, node: Term) -> Callable[[Env], bool]:
+    """A closure that tells whether the table's write hook is left out: as the term says, or else the options of `run`."""
+    given = node.options.get("ignore_write_hook")
+    if given is None:
+        return lambda env: bool(env[0].options.get("ignore_write_hook", False))
+    value = compiler.value(given)
+
+    def ignores(env: Env) -> bool:
+        found = value(env)
+        if type(found) is not bool:
+            raise located(type_error("BOOL", found), node)
+        return found
+
+    return ignores
+
+
 # Update, replace, delete
 
 
@@ -171,13 +188,14 @@ def _writing_rows(compiler: Compiler, node: Term, change_of: Callable[[Env], Cha
     # The name of the primary key is known only when the query runs; `id` is the most likely.
     only_ids = compiler.rows(selection, frozenset({"id"})) if compiler.is_stream(selection) else None
     return_changes, check_durability = _return_changes(compiler, node), _check_durability(compiler, node)
+    ignores = _ignores_write_hook(compiler, node)
 
     def write(env: Env) -> Document:
         check_durability(env)
         found = source(env)
         try:
             table = _table_of(found)
-            writer = Writer(env[0], table, return_changes(env))
+            writer = Writer(env[0], table, return_changes(env), ignores_write_hook=ignores(env))
             if type(found) is Row:
                 writer.replace_row(found.key, found.value, change_of(env))
                 writer.flush()
@@ -252,11 +270,12 @@ def _(compiler: Compiler, node: Term) -> Closure:
     find, source = table_of(compiler, node.args[0]), compiler.any(node.args[1])
     resolve, reads = _resolve(compiler, node), _reads(compiler, node.args[1])
     return_changes, check_durability = _return_changes(compiler, node), _check_durability(compiler, node)
+    ignores = _ignores_write_hook(compiler, node)
 
     def write(env: Env) -> Document:
         check_durability(env)
         table, found = find(env), source(env)
-        writer = Writer(env[0], table, return_changes(env))
+        writer = Writer(env[0], table, return_changes(env), ignores_write_hook=ignores(env))
         try:
             if type(found) is Row:
                 found = found.value

@@ -43,7 +43,7 @@ def ids(found: Any) -> list[Any]:
 
 
 def test_a_new_store_has_the_database_test(db: Connection) -> None:
-    assert r.db_list().run(db) == ["test"]
+    assert r.db_list().run(db) == ["rethinkdb", "test"]
 
 
 def test_a_second_connect_in_the_process_shares_the_store(tmp_path: Path) -> None:
