@@ -99,12 +99,14 @@ class Query(Chain):
         """The least whole number that is not less."""
     def change_at(self, index: Query | int, value: Data, /) -> Query:
         """An array with another element at a place. Negative places count from the end."""
+    def changes(self, *, squash: Query | bool | int | float = ..., changefeed_queue_size: Query | int = ..., include_initial: Query | bool = ..., include_states: Query | bool = ..., include_offsets: Query | bool = ..., include_types: Query | bool = ...) -> Query:
+        """An endless stream of the changes of a table, of part of one, or of one document."""
     def coerce_to(self, type_name: Query | str, /) -> Query:
         """The value as one of another type: "array", "object", "string", "number", "bool" or "binary"."""
     def concat_map(self, function: Query | Callable[[Query], Data], /) -> Query:
         """Apply a function that gives a sequence to each element, and put all that it gives into one sequence."""
     def config(self) -> Query:
-        """The settings of a table or of a database, as a document."""
+        """The settings of a table or of a database, as a document that can be updated."""
     def contains(self, *wanted: Data | Callable[[Query], Data]) -> Query:
         """Whether a sequence has all the values given, and for each function an element that satisfies it."""
     def count(self, value: Data | Callable[[Query], Data] = ..., /) -> Query:
@@ -163,6 +165,10 @@ class Query(Chain):
         """The documents whose geometry in a geospatial index intersects a geometry, in no special order."""
     def get_nearest(self, target: Data, /, *, index: Query | str | None = ..., max_results: Data = ..., max_dist: Data = ..., unit: Data = ..., geo_system: Data = ..., field: Query | Callable[..., Data] | str | None = ..., measure: Query | str | None = ..., filter: Query | Callable[..., Data] | Object | None = ..., probes: Query | int | None = ..., ef_search: Query | int | None = ..., exact: Query | bool | None = ...) -> Query:
         """The documents nearest to a point or to a vector: an array of `{"dist": ..., "doc": ...}`, the nearest first."""
+    def get_write_hook(self) -> Query:
+        """The write hook of a table: its `function`, a binary that `set_write_hook` takes, and the `query` that sets it."""
+    def grant(self, *arguments: Data | Callable[..., Data]) -> Query:
+        """Note what a user may do: `r.grant(user, permissions)`, or on `r.db(name)` or a table."""
     def group(self, *keys: Query | str | Callable[[Query], Data], index: Query | str | None = ..., multi: Query | bool = ...) -> Query:
         """Put the rows into groups by fields or functions, or by the keys of an index; what follows is done to each group."""
     def gt(self, right: Data, /, *more: Data) -> Query:
@@ -245,6 +251,10 @@ class Query(Chain):
         """A polygon with a hole in the shape of another one, which has to lie in it; neither may have holes already."""
     def prepend(self, value: Data, /) -> Query:
         """An array with one more element at its start."""
+    def rebalance(self) -> Query:
+        """Spread the documents of a table, or of all tables of a database, evenly over the shards: here they always are."""
+    def reconfigure(self, *, shards: Query | int | None = ..., replicas: Query | int | Object | None = ..., primary_replica_tag: Query | str | None = ..., nonvoting_replica_tags: Query | Array | None = ..., dry_run: Query | bool = ..., emergency_repair: Query | str | None = ...) -> Query:
+        """Set the number of shards and replicas of a table, or of all tables of a database."""
     def reduce(self, function: Query | Callable[[Query, Query], Data], /) -> Query:
         """Make one value of a sequence by a function of two: of the first two elements, then of its result and the next one."""
     def replace(self, change: Query | Object | Callable[[Query], Data] | None, /, *, return_changes: Query | bool | str = ..., durability: Query | str | None = ..., non_atomic: Query | bool = ..., ignore_write_hook: Query | bool = ...) -> Query:
@@ -263,6 +273,8 @@ class Query(Chain):
         """The distinct elements that are in both arrays."""
     def set_union(self, other: Query | Array, /) -> Query:
         """The distinct elements of two arrays."""
+    def set_write_hook(self, function: Query | Callable[..., Data] | bytes | bytearray | memoryview | None, /) -> Query:
+        """Let every write to a table go through a function, in the place of the one before; None for none."""
     def skip(self, count: Query | int, /) -> Query:
         """All but the first `count` elements; of an array, a negative count gives the last ones."""
     def slice(self, first: Query | int, end: Query | int | None = ..., /, *, left_bound: Query | str = ..., right_bound: Query | str = ...) -> Query:
@@ -272,7 +284,7 @@ class Query(Chain):
     def split(self, separator: Query | str | None = ..., max_splits: Query | int = ..., /) -> Query:
         """Split a string: at white space, at each `separator`, or, with the empty one, into its characters."""
     def status(self) -> Query:
-        """Whether a table can be read and written: here it always can."""
+        """Whether a table can be read and written: here it always can. A row of the system table `table_status`."""
     def sub(self, *more: Data) -> Query:
         """The difference of numbers, the seconds between two times, or a time so many seconds before. Written `left - right`."""
     def sum(self, key: Query | str | Callable[[Query], Data] | None = ..., /, *, index: Query | str | None = ...) -> Query:
@@ -313,7 +325,7 @@ class Query(Chain):
         """Merge fields into a document, the documents of a selection, or those of a table."""
     def values(self) -> Query:
         """The values of an object's fields, in the order of their names."""
-    def wait(self, *, wait_for: Query | str | None = ..., timeout: Query | int | float | None = ...) -> Query:
+    def wait(self, *, wait_for: Query | str | None = ..., timeout: Query | int | None = ...) -> Query:
         """Wait until a table, or all tables of a database, can be read and written: here they always can."""
     def with_fields(self, *selectors: Data) -> Query:
         """The rows that have all of these fields, and of each only these: `has_fields`, then `pluck`."""
@@ -421,6 +433,8 @@ class R:
         """Whether each value is greater than the next or equal to it. Written `left >= right`."""
     def geojson(self, geojson: Data, /) -> Query:
         """The geometry of a GeoJSON object: a `Point`, a `LineString` or a `Polygon`."""
+    def grant(self, *arguments: Data | Callable[..., Data]) -> Query:
+        """Note what a user may do: `r.grant(user, permissions)`, or on `r.db(name)` or a table."""
     def group(self, sequence: Data | Callable[..., Data], /, *keys: Query | str | Callable[[Query], Data], index: Query | str | None = ..., multi: Query | bool = ...) -> Query:
         """Put the rows into groups by fields or functions, or by the keys of an index; what follows is done to each group."""
     def gt(self, left: Data, right: Data, /, *more: Data) -> Query:
@@ -471,6 +485,10 @@ class R:
         """A random number: `r.random()` is of [0, 1), `r.random(n)` a whole one of [0, n), `r.random(a, b)` one of [a, b)."""
     def range(self, first: Query | int | None = ..., end: Query | int | None = ..., /) -> Query:
         """Whole numbers from 0 without an end, up to one number, or from one up to another, which is not among them."""
+    def rebalance(self, target: Data | Callable[..., Data] = ..., /) -> Query:
+        """Spread the documents of a table, or of all tables of a database, evenly over the shards: here they always are."""
+    def reconfigure(self, target: Data | Callable[..., Data] = ..., /, *, shards: Query | int | None = ..., replicas: Query | int | Object | None = ..., primary_replica_tag: Query | str | None = ..., nonvoting_replica_tags: Query | Array | None = ..., dry_run: Query | bool = ..., emergency_repair: Query | str | None = ...) -> Query:
+        """Set the number of shards and replicas of a table, or of all tables of a database."""
     def reduce(self, sequence: Data | Callable[..., Data], function: Query | Callable[[Query, Query], Data], /) -> Query:
         """Make one value of a sequence by a function of two: of the first two elements, then of its result and the next one."""
     def round(self, number: Query | int | float, /) -> Query:
@@ -497,7 +515,7 @@ class R:
         """A random UUID, or the one that belongs to a name: always the same for the same."""
     def vector(self, numbers: Data, /, *, type: Query | str | None = ...) -> Query:
         """A vector of numbers: packed, as embeddings are stored, in `type` `"float32"` (the default), `"float16"`, `"int8"` or `"bits"` (of zeros and ones)."""
-    def wait(self, target: Data | Callable[..., Data], /, *, wait_for: Query | str | None = ..., timeout: Query | int | float | None = ...) -> Query:
+    def wait(self, target: Data | Callable[..., Data] = ..., /, *, wait_for: Query | str | None = ..., timeout: Query | int | None = ...) -> Query:
         """Wait until a table, or all tables of a database, can be read and written: here they always can."""
 
 r: R
