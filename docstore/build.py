@@ -9,8 +9,8 @@ transaction makes the index ready.
 
 A *sweep* removes a dead space in steps of the same kind, and then the note that it is dead.
 
-**Time.** A step holds the write lock for at most `STEP_SECONDS` while others want to write, and for `LARGEST_STEP` documents
-while nobody does: large sorted batches cost half of small ones. Between two steps waiting writers get the lock, which is
+**Time.** A step holds the write lock for at most `STEP_SECONDS` while others write, and for `LARGEST_STEP` documents while
+nobody does: large sorted batches cost half of small ones. Between two steps waiting writers get the lock, which is
 handed out in order of arrival.
 
 A document that breaks a unique index, and any error that is not passing, makes an index *failed*, with the error in its
@@ -48,7 +48,7 @@ _READING_SHARE: Final = 0.6
 """What reading documents and making keys takes of a step; sorting and adding the entries takes the rest."""
 
 Hurry = Callable[[], bool]
-"""Whether another writer waits."""
+"""Whether others write."""
 
 
 class Job(NamedTuple):

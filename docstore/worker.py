@@ -20,7 +20,7 @@ from typing import Final, Protocol
 
 from docstore.build import Job, fail, jobs, step
 from docstore.catalog import IndexDefinition
-from docstore.errors import BusyError, ClosedError, ForkedError, StoreFullError
+from docstore.errors import BusyError, CorruptStoreError, StoreError
 from docstore.layout import watermark_key
 from docstore.storage.engine import CATALOG_SPACE
 from docstore.transaction import Transaction, WritingTransaction
@@ -59,6 +59,7 @@ class Worker:
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
         self._waiters = 0
+        self._last_step = 0
         self._own: set[int] = set()
         self._seen: dict[int, tuple[bytes | None, float]] = {}
 
@@ -135,16 +136,21 @@ class Worker:
         """One step of a job; an error that would come again makes the index failed."""
         with self._building:
             try:
-                self._write(lambda transaction: step(transaction, job, self._store.others_wait))
+                self._write(lambda transaction: self._step(transaction, job))
             except BusyError:
                 return
-            except (ClosedError, ForkedError, StoreFullError):
-                raise
             except Exception as error:
-                if job.table_id is None:
+                passing = isinstance(error, StoreError) and not isinstance(error, CorruptStoreError)
+                if job.table_id is None or passing:
                     raise
                 text = f"{type(error).__name__}: {error}"
                 self._write(lambda transaction: fail(transaction, job, text))
+
+    def _step(self, transaction: WritingTransaction, job: Job) -> None:
+        """A short one where anybody has written since the last."""
+        number = transaction.writer.number
+        others_write, self._last_step = number != self._last_step + 1, number
+        step(transaction, job, lambda: others_write or self._store.others_wait())
 
     def _write(self, work: Callable[[WritingTransaction], None]) -> None:
         self._store.write_alone(work, LOCK_SECONDS)

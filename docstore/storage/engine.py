@@ -118,6 +118,10 @@ class WriteTransaction(ReadTransaction, Protocol):
     """The one writer."""
 
     @property
+    def number(self) -> int:
+        """The number that its commit will have: they count up over all threads and processes."""
+
+    @property
     def write_count(self) -> int:
         """Calls that wrote or may have written, savepoints included: 0 means that there is nothing to undo."""
 

@@ -52,7 +52,7 @@ class LostWrite(ref["LmdbWrite"]):
 class LmdbWrite(LmdbRead):
     """See `WriteTransaction`. The caller of a transaction without parent holds the write lock, which its end releases."""
 
-    __slots__ = ("_delete", "_full", "_nested", "_note", "_number", "_parent", "_put", "committed", "write_count")
+    __slots__ = ("_delete", "_full", "_nested", "_note", "_parent", "_put", "committed", "number", "write_count")
 
     def __init__(self, store: SharedStore, parent: LmdbWrite | None = None) -> None:
         self.closed = True
@@ -69,7 +69,7 @@ class LmdbWrite(LmdbRead):
         self._txn: Any = ENDED
         try:
             self._txn = self._begin(parent)
-            self._number = self._txn.id()
+            self.number = self._txn.id()
             self._get = self._txn.get
             self._put: Callable[..., Any] = self._txn.put
             self._delete: Callable[..., Any] = self._txn.delete
@@ -228,7 +228,7 @@ class LmdbWrite(LmdbRead):
             parent.write_count, parent._nested = self.write_count, None
         elif lock is not None and lock.threads.owner == self.thread:
             if self.write_count and not self.committed:
-                self.committed = store.environment.info()["last_txnid"] >= self._number
+                self.committed = store.environment.info()["last_txnid"] >= self.number
             lock.release(self.thread)
         store.gate.guests.pop(id(self), None)
         self._txn, self._get, self._put, self._delete = ENDED, ENDED.get, ENDED.get, ENDED.get

@@ -166,6 +166,11 @@ class MemoryWrite(MemoryRead):
         """See `ReadTransaction.id`."""
         return self._id
 
+    @property
+    def number(self) -> int:
+        """See `WriteTransaction.number`."""
+        return self._at
+
     def put(self, space: int, key: bytes, value: bytes) -> None:
         """See `WriteTransaction.put`."""
         self._check_key(key)
