@@ -439,7 +439,7 @@ class R:
         """Put the rows into groups by fields or functions, or by the keys of an index; what follows is done to each group."""
     def gt(self, left: Data, right: Data, /, *more: Data) -> Query:
         """Whether each value is greater than the next. Written `left > right`."""
-    def http(self, url: Query | str, /, *, method: Query | str = ..., params: Query | Object | None = ..., header: Query | Object | Array | None = ..., data: Data = ..., auth: Query | Object | None = ..., result_format: Query | str = ..., timeout: Query | int | float = ..., attempts: Query | int = ..., redirects: Query | int = ..., verify: Query | bool = ..., page: Query | str | Callable[..., Data] | None = ..., page_limit: Query | int | None = ...) -> Query:
+    def http(self, url: Query | str, /, *, method: Query | str = ..., params: Data = ..., header: Data = ..., data: Data = ..., auth: Data = ..., result_format: Query | str = ..., timeout: Query | int | float = ..., attempts: Query | int = ..., redirects: Query | int = ..., verify: Query | bool = ..., page: Query | str | Callable[..., Data] | None = ..., page_limit: Query | int | None = ...) -> Query:
         """What a server answers to a request; with `page`, a stream of what it answers to several."""
     def info(self, value: Data | Callable[..., Data], /) -> Query:
         """What is known of a value, a selection, a table or a database: its type, and what belongs to that type."""

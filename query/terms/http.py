@@ -28,10 +28,10 @@ def http(
     url: str,
     *,
     method: str = "GET",
-    params: dict[str, Value] | None = None,
-    header: dict[str, Value] | list[Value] | None = None,
+    params: Value = None,
+    header: Value = None,
     data: Value = None,
-    auth: dict[str, Value] | None = None,
+    auth: Value = None,
     result_format: str = "auto",
     timeout: int | float = 30,
     attempts: int = 5,
@@ -86,7 +86,7 @@ def _(compiler: Compiler, node: Term) -> Closure:
             request = request_of(url(env), {name: value(env) for name, value in options.items()})
             page = page_of(env)
             if page is not None:
-                limit = _page_limit(options["page_limit"](env) if "page_limit" in options else None)
+                limit = _page_limit(env, options.get("page_limit"))
                 return Stream(lambda: _pages(request, page, limit, node))
             with Client() as client:
                 return _perform(client, request).body
@@ -144,12 +144,13 @@ def _next_link(info: dict[str, Value]) -> Value:
     return info["header"].get("link", {}).get(_LINK_NEXT)
 
 
-def _page_limit(found: Value) -> int:
-    if found is None:
+def _page_limit(env: Env, value: Closure | None) -> int:
+    if value is None:
         raise ReqlQueryLogicError(
             "Cannot use `page` without specifying `page_limit` "
             "(a positive number performs that many requests, -1 is unlimited)."
         )
+    found = value(env)
     if type(found) is int and found < -1:
         raise ReqlQueryLogicError("`page_limit` should be greater than or equal to -1.")
     return -1 if found == -1 else whole_count(found, 63)

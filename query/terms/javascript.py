@@ -110,8 +110,8 @@ def with_script_functions(argument: Argument) -> Argument:
     return Term(argument.kind, tuple(args), options)
 
 
-_ARITIES: Final = {"conflict": 3, "emit": 3}
-"""Of the options whose functions have more than one parameter."""
+_ARITIES: Final = {"conflict": 3, "emit": 3, "final_emit": 1}
+"""Of the options whose functions have another number of parameters than those among the arguments."""
 
 
 def _wrapped(arg: Argument, declaration: Declaration, parameter: Parameter | None, count: int) -> Argument:
@@ -120,7 +120,7 @@ def _wrapped(arg: Argument, declaration: Declaration, parameter: Parameter | Non
         return inner
     if parameter is None or not takes_function(parameter.annotation):
         return inner
-    arity = count - 1 if declaration.name == "map" else declaration.functions or _ARITIES.get(parameter.name, 1)
+    arity = _ARITIES.get(parameter.name) or (count - 1 if declaration.name == "map" else declaration.functions or 1)
     # Numbers that no variable of the user's has.
     numbers = list(range(-arity, 0))
     variables = [Term(VAR, (number,)) for number in numbers]

@@ -121,6 +121,10 @@ def test_the_script_may_be_reckoned(db: Connection) -> None:
         (r.expr([1, 2, 3]).filter(r.js("x => x > 1")), [2, 3]),
         (r.expr([1, 2, 3]).reduce(r.js("(x, y) => x + y")), 6),
         (r.expr([1, 2, 3]).fold(10, r.js("(total, x) => total + x")), 16),
+        (
+            r.expr([1, 2]).fold(0, r.js("(a, x) => a + x"), emit=r.js("(a, x, b) => [b]"), final_emit=r.js("a => [a]")),
+            [1, 3, 3],
+        ),
         (r.expr([1, 2]).concat_map(r.js("x => [x, x]")), [1, 1, 2, 2]),
         (r.expr([3, 1, 2]).order_by(r.js("x => -x")), [3, 2, 1]),
         (r.expr([1, 2, 3]).group(r.js("x => x % 2")).count(), {0: 1, 1: 2}),
@@ -238,6 +242,8 @@ def test_it_is_never_in_what_is_stored(db: Connection) -> None:
             r.table("t").index_create("i", function).run(db)
     with pytest.raises(ReqlQueryLogicError, match="Could not prove function deterministic"):
         r.table("t").update(r.js("row => ({b: row.a})")).run(db)
+    with pytest.raises(ReqlQueryLogicError, match="must be deterministic"):
+        r.table("t").insert({"id": 1}, conflict=r.js("(id, old, new) => old")).run(db)
     changed = r.table("t").get(1).update(r.js("row => ({b: row.a + 1})"), non_atomic=True, return_changes=True).run(db)
     assert changed["changes"][0]["new_val"]["b"] == 4
 
