@@ -52,12 +52,12 @@ def check_place(path: str, *, create: bool) -> None:
     if found.st_size:
         _check_header(path)
     elif not create:
-        raise NotAStoreError(f"{path} is an empty file, and create=False asks for a store that exists.")
+        raise NotAStoreError(f"{path} is an empty file, and no store is to be made in it.")
 
 
 def _check_new(path: str, create: bool) -> None:
     if not create:
-        raise NotAStoreError(f"There is no store at {path}, and create=False asks for one that exists.")
+        raise NotAStoreError(f"There is no store at {path}, and none is to be made (create=False or read_only=True).")
     folder = Path(path).parent
     if not folder.is_dir():
         raise NotAStoreError(f"{path} cannot be made: there is no folder {folder}.")
