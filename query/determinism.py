@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from query.annotations import accepted
 from query.errors import ReqlServerCompileError
+from query.operators import ARITHMETIC
 from query.registry import BY_KIND
-from query.term import Argument, Term, walk
+from query.term import PARAMETER, Argument, Term, walk
 
 _SUBQUERIES: Final = frozenset({"table", "db"})
 
@@ -45,6 +47,21 @@ def unproven_part(argument: Argument, *, constant_now: bool) -> Term | None:
 def asks_servers(argument: Argument) -> bool:
     """Whether a query asks a server, which then would be asked again if the query were run again."""
     return any(node.kind.name == "http" for node in walk(argument))
+
+
+def is_invariant(node: Argument) -> bool:
+    """Whether a term is reckoned from constants alone, and so gives the same value all through an execution."""
+    if type(node) is not Term or node.kind is PARAMETER:
+        return True
+    declaration = BY_KIND.get(node.kind)
+    if declaration is None or declaration.writes or declaration.maps:
+        return False
+    is_plain = not declaration.hooks and accepted(declaration.returns) is not None
+    if not (is_plain or node.kind.name in ARITHMETIC):
+        return False
+    if not declaration.deterministic and node.kind.name != "now":
+        return False
+    return all(map(is_invariant, node.args)) and all(map(is_invariant, node.options.values()))
 
 
 def check_writes(argument: Argument) -> None:

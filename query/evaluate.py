@@ -40,6 +40,7 @@ from query.closures import (
     as_value,
     located,
 )
+from query.determinism import is_invariant
 from query.errors import ReqlError, ReqlQueryLogicError, ReqlServerCompileError
 from query.geometries import PSEUDO_TYPE
 from query.plain import compile_plain
@@ -104,7 +105,9 @@ class Compiler:
             return self._array(node) if not has_args(node) else self._array_with_args(node)
         if kind is MAKE_OBJ:
             return self._object(node)
-        return self._declared(node, BY_KIND[kind])
+        closure = self._declared(node, BY_KIND[kind])
+        in_function = self.row_depth or self.scope
+        return self._once(closure) if in_function and is_invariant(node) else closure
 
     def result(self, node: Argument) -> Closure:
         """A closure of what a query gives its user: of `get` the document, which costs less than a selected row."""
@@ -354,6 +357,18 @@ class Compiler:
         if "transforms" in hooks:
             return self.transforming(node, hooks["transforms"](self, node, None))
         return compile_plain(self, node, declaration)
+
+    def _once(self, closure: Closure) -> Closure:
+        """The closure of a term of constants, within a function: what it gives is kept for the other rows."""
+        slot = self.new_slot()
+
+        def once(env: Env) -> Any:
+            found = env[slot]
+            if found is None:
+                found = env[slot] = closure(env)
+            return found
+
+        return once
 
     def _transformed(self, node: Term, transform: Transform) -> Closure:
         source, make = self.rows(node.args[0], transform.need), transform.make
