@@ -13,6 +13,7 @@ from query.errors import ReqlServerCompileError
 from query.operators import ARITHMETIC
 from query.registry import BY_KIND
 from query.term import PARAMETER, Argument, Term, walk
+from query.values import Time
 
 _SUBQUERIES: Final = frozenset({"table", "db"})
 
@@ -62,6 +63,26 @@ def is_invariant(node: Argument) -> bool:
     if not declaration.deterministic and node.kind.name != "now":
         return False
     return all(map(is_invariant, node.args)) and all(map(is_invariant, node.options.values()))
+
+
+_NUMBERS: Final = frozenset({"int", "float"})
+_SURE: Final = frozenset({"int", "float", "str", "Time"})
+"""Types of constants with which a term of times cannot fail as it fails for null."""
+
+
+def constant_type(node: Argument) -> str | None:
+    """The Python type of a constant of a query, or of a time reckoned from constants; None for all else."""
+    if type(node) is not Term:
+        return None
+    if node.kind is PARAMETER:
+        return str(node.args[1])
+    declaration = BY_KIND.get(node.kind)
+    if declaration is None or not is_invariant(node):
+        return None
+    kinds = [constant_type(arg) for arg in (*node.args, *node.options.values())]
+    is_time = declaration.returns is Time and _SURE.issuperset(kinds)
+    is_shifted = node.kind.name in ("add", "sub") and kinds[0] == "Time" and _NUMBERS.issuperset(kinds[1:])
+    return "Time" if is_time or is_shifted else None
 
 
 def check_writes(argument: Argument) -> None:

@@ -25,13 +25,14 @@ they follow from what surrounds a term.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from query.analysis import parameterize
 from query.closures import Closure
-from query.determinism import check_writes
-from query.errors import ReqlDriverCompileError, ReqlError
+from query.determinism import check_writes, constant_type
+from query.errors import ReqlDriverCompileError, ReqlError, ReqlQueryLogicError
 from query.evaluate import Compiler
 from query.infinite import check_ends
 from query.locate import explain_error
@@ -101,9 +102,11 @@ class Planning:
     choices: dict[int, Choice] = field(default_factory=dict)
     rules: list[str] = field(default_factory=list)
 
-    def value(self, parameter: Term) -> Value:
-        """The constant that a parameter stands for."""
-        return self.constants[parameter.args[0] - 1]
+    def value(self, constant: Term) -> Value:
+        """The constant that a parameter stands for, or what a term of constants gives."""
+        if constant.kind is PARAMETER:
+            return self.constants[constant.args[0] - 1]
+        return Compiler(1 + len(self.constants)).value(constant)([self.run, *self.constants])
 
 
 Rule: TypeAlias = Callable[[Term, Planning], "Term | None"]
@@ -320,9 +323,11 @@ def _candidates(node: Term, planning: Planning) -> list[Candidate]:
     conditions, total = _conditions(node.args[1])
     found = []
     for index in (table.index(planning.run, table.primary_key), *table.ordered_indexes(planning.run)):
-        candidate = _candidate(node.args[0], table, index, conditions, total, planning)
-        if candidate is not None:
-            found.append(candidate)
+        # A constant that is an error is one of the rows that are tested against it: without rows there is none.
+        with suppress(ReqlQueryLogicError):
+            candidate = _candidate(node.args[0], table, index, conditions, total, planning)
+            if candidate is not None:
+                found.append(candidate)
     return found
 
 
@@ -373,7 +378,7 @@ def _condition(part: Argument, number: int) -> Condition | None:
 
 
 def _is_indexable(node: Argument) -> bool:
-    return type(node) is Term and node.kind is PARAMETER and node.args[1] in _INDEXABLE
+    return constant_type(node) in _INDEXABLE
 
 
 def _path(node: Argument, number: int) -> Path:
@@ -425,7 +430,7 @@ def _candidate(
 
 
 def _may_be_long(key: Argument) -> bool:
-    return type(key) is Term and key.args[1] in ("str", "bytes")
+    return constant_type(key) in ("str", "bytes")
 
 
 def _range_candidate(
@@ -445,7 +450,7 @@ def _range_candidate(
     high = next((condition for condition in on_last if condition.operator in ("lt", "le")), None)
     if low is None or high is None:
         return None
-    kinds = {_RANGE_TYPES.get(condition.constant.args[1]) for condition in (low, high)}
+    kinds = {_RANGE_TYPES.get(constant_type(condition.constant) or "") for condition in (low, high)}
     if len(kinds) != 1 or None in kinds:
         return None
 
