@@ -16,15 +16,17 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self
 
-from docstore.cursor import Cursor
+from docstore.cursor import DEFAULT_BATCHING, Batching, Cursor
+from docstore.descriptions import SERVER_ID
 from docstore.errors import ClosedError, ReadOnlyError
 from docstore.options import checked_options, checked_path, checked_permissions, checked_seconds
+from docstore.placement import SERVER
 from docstore.results import converted, is_walked, presented
 from docstore.scopes import Block, JoinedSession, OwnSession, Scope, current_scope, scopes
 from docstore.store import OpenStore, open_store
@@ -32,10 +34,11 @@ from docstore.transaction import Schema, Transaction
 from query.builder import set_repl
 from query.determinism import asks_servers
 from query.errors import ReqlError, ReqlNonExistenceError, ReqlResourceLimitError
+from query.evaluate import Compiler
 from query.explain import Explanation, explain
 from query.locate import explain_error
 from query.planner import Plan, make_plan
-from query.printer import print_short
+from query.profile import Timing, task_of
 from query.registry import BY_KIND
 from query.retelling import retold
 from query.runtime import Run, Stream, collect
@@ -138,7 +141,33 @@ class Connection:
         set_repl(self)
         return self
 
-    def close(self) -> None:
+    def is_open(self) -> bool:
+        """Whether the connection can be used."""
+        return not self._closed
+
+    def noreply_wait(self) -> None:
+        """Return when all queries with `noreply=True` are done: here they are when `run` returns."""
+        self.check_open()
+
+    def server(self) -> dict[str, Any]:
+        """The server that RethinkDB's answers tell of: its `id` and its `name`."""
+        self.check_open()
+        return {"id": SERVER_ID, "name": SERVER, "proxy": False}
+
+    def reconnect(self, noreply_wait: bool = True, timeout: float | None = None) -> Self:
+        """Open a closed connection again, on the same file; an open one stays as it is. Both arguments mean nothing here.
+
+        ClosedError where the store was in memory, and is gone.
+        """
+        if self._closed:
+            path = self._store.path
+            if path is None:
+                raise ClosedError("The connection was to a store in memory, which is gone since it was closed.")
+            options = {"create": False, "read_only": self._read_only, "busy_timeout": self._busy_timeout}
+            self._store, self._plans, self._closed = open_store(path, **options), {}, False  # type: ignore[arg-type]
+        return self
+
+    def close(self, noreply_wait: bool = True) -> None:
         """Give the store back; its last connection in this process closes it. Closing twice does nothing."""
         if not self._closed:
             self._closed = True
@@ -237,34 +266,61 @@ class Connection:
             return retold(error, argument, Run(self._store, transaction, options))
 
     def _run_specially(self, argument: Argument, options: dict[str, Any]) -> Any:
-        """Run a query with `profile` or `noreply`: its value beside the time that it took, or nothing."""
+        """Run a query with `profile` or `noreply`: its value beside where the time went, or nothing."""
         left = {name: value for name, value in options.items() if name not in ("profile", "noreply")}
-        started = time.perf_counter()
-        value = self.run_query(argument, left)
-        if options.get("noreply"):
-            return None
-        if isinstance(value, Cursor):
-            value = list(value)
-        milliseconds = (time.perf_counter() - started) * 1000
-        task = {"description": f"Run {print_short(argument)}", "duration(ms)": milliseconds, "sub_tasks": []}
-        return {"value": value, "profile": [task]}
+        if options.get("profile") and type(argument) is Term:
+            found = self._profiled(argument, {**self._defaults, **checked_options(left)})
+        else:
+            value = self.run_query(argument, left)
+            found = {"value": value, "profile": []}
+        return None if options.get("noreply") else found
+
+    def _profiled(self, argument: Term, options: Mapping[str, Any]) -> dict[str, Any]:
+        """The value of a query and the tasks that it took, beginning with the planning and ending with the commit."""
+        tasks: list[Any] = []
+        done = time.perf_counter()
+
+        def execute(transaction: Transaction) -> Any:
+            nonlocal done
+            run, timing = Run(self._store, transaction, options), Timing()
+            started = time.perf_counter()
+            plan = make_plan(argument, run, compiler=Compiler(1 + len(argument.constants), timing))
+            planned = time.perf_counter()
+            found = plan.execute(run, argument.constants)
+            value = presented(list(found.rows()) if type(found) is Stream else found, options)
+            done = time.perf_counter()
+            tasks[:] = [
+                task_of("Begin the transaction.", started - began, []),
+                task_of("Plan and compile the query.", planned - started, []),
+                *timing.tasks(plan.term),
+            ]
+            return value
+
+        began = time.perf_counter()
+        value = self._in_transaction(argument, execute, writes=_conduct(argument)[0])
+        tasks.append(task_of("End the transaction.", time.perf_counter() - done, []))
+        return {"value": value, "profile": tasks}
 
     def explain_query(self, argument: Argument, options: dict[str, Any], run: bool) -> Any:
         """How a query is run; `Query.explain` calls this. See there."""
         self.check_open()
         merged = {**self._defaults, **checked_options(options)}
-        scope = current_scope(self)
 
         def execute(transaction: Transaction) -> Explanation:
             return explain(argument, Run(self._store, transaction, merged), execute=run)
 
+        return self._in_transaction(argument, execute, writes=run and type(argument) is Term and _conduct(argument)[0])
+
+    def _in_transaction(self, argument: Argument, execute: Callable[[Transaction], Any], *, writes: bool) -> Any:
+        """What is done in the transaction that the thread has open, or in one of its own."""
+        scope = current_scope(self)
         try:
-            if run and type(argument) is Term and _conduct(argument)[0]:
+            if writes:
                 self.check_writable()
                 if scope is None:
                     return self._store.write_alone(execute, self._busy_timeout)
-                with scope.transaction.savepoint():
-                    return execute(scope.transaction)
+                with scope.transaction.savepoint() as inner:
+                    return execute(inner)
             if scope is not None:
                 return execute(scope.transaction)
             with self._store.begin_read() as transaction:
@@ -310,6 +366,7 @@ class Connection:
             lambda: (lambda row: converted(row, run.options)) if is_walked(run.options) else None,
             argument,
             lambda error: self._retold(error, argument, run.options, scope),
+            DEFAULT_BATCHING if run.options is self._defaults else Batching.of(run.options),
         )
         cursor.fill()
         return presented(list(cursor), run.options) if found.type_name == "SELECTION<ARRAY>" else cursor

@@ -5,16 +5,19 @@ its pages: each batch of up to 1,000 rows is read in a snapshot of its own, and 
 one before. So a result of up to 1,000 rows is one snapshot. Inside `db.transaction()` or `db.snapshot()` the cursor reads
 in that transaction, and raises once it has ended.
 
-A batch also ends at 16 MB of documents, so that memory stays bounded however large they are.
+A batch also ends at 16 MB of documents, so that memory stays bounded however large they are. The options of `run` that
+RethinkDB has for batches (`max_batch_rows` and the like) say otherwise.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
+from math import inf
+from time import perf_counter
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
 import msgspec
 
@@ -32,6 +35,34 @@ BATCH_BYTES: Final = 16 * 2**20
 SAMPLE_EVERY: Final = 16
 """Rows between two that are measured, while they are small: measuring each would cost as much as reading it."""
 
+
+class Batching(NamedTuple):
+    """How large a batch is: it ends at `rows`, and after `bytes` or `seconds` if it has `least_rows` by then.
+
+    The first one, which comes with the answer, may be smaller: its rows are divided by `first_divisor`.
+    """
+
+    rows: int = BATCH_ROWS
+    bytes: int = BATCH_BYTES
+    seconds: float = inf
+    least_rows: int = 1
+    first_divisor: float = 1
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> Batching:
+        """What the options of `run` ask for."""
+        rows = int(options.get("max_batch_rows", BATCH_ROWS))
+        return cls(
+            rows,
+            int(options.get("max_batch_bytes", BATCH_BYTES)),
+            options.get("max_batch_seconds", inf),
+            min(rows, int(options.get("min_batch_rows", 1))),
+            options.get("first_batch_scaledown_factor", 1),
+        )
+
+
+DEFAULT_BATCHING: Final = Batching()
+
 _measure: Final = msgspec.msgpack.Encoder(enc_hook=str)
 
 
@@ -45,11 +76,13 @@ class Cursor:
     """
 
     __slots__ = (
+        "_batching",
         "_closed",
         "_conversion",
         "_convert",
         "_error",
         "_exhausted",
+        "_next_rows",
         "_query",
         "_retell",
         "_rows",
@@ -64,6 +97,7 @@ class Cursor:
         conversion: Callable[[], Callable[[Value], Any] | None],
         query: Argument,
         retell: Callable[[ReqlError], ReqlError],
+        batching: Batching = DEFAULT_BATCHING,
     ) -> None:
         """The stream may be read inside `session`, again and again; `query` is what it is the result of.
 
@@ -77,6 +111,8 @@ class Cursor:
         self._convert: Callable[[Value], Any] | None = None
         self._query = query
         self._retell = retell
+        self._batching = batching
+        self._next_rows = max(batching.least_rows, int(batching.rows / batching.first_divisor))
         self._rows: deque[Value] = deque()
         self._exhausted = False
         self._closed = False
@@ -84,7 +120,9 @@ class Cursor:
 
     def fill(self) -> None:
         """Read the next batch."""
-        rows, left = self._rows, BATCH_BYTES
+        rows, (_, left, seconds, least, _), most = self._rows, self._batching, self._next_rows
+        self._next_rows = self._batching.rows
+        large, end = left // 4096, inf if seconds == inf else perf_counter() + seconds
         until_sample = 0
         try:
             with self._session:
@@ -92,10 +130,12 @@ class Cursor:
                     rows.append(row)
                     if until_sample == 0:
                         size = len(_measure.encode(row))
-                        until_sample = SAMPLE_EVERY if size < BATCH_BYTES // 4096 else 1
+                        until_sample = SAMPLE_EVERY if size < large else 1
                         left -= size * until_sample
                     until_sample -= 1
-                    if count >= BATCH_ROWS or left <= 0:
+                    if count >= most or (left <= 0 and count >= least):
+                        return
+                    if end != inf and count >= least and perf_counter() > end:
                         return
                 self._exhausted = True
         except ReqlError as error:

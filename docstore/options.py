@@ -8,51 +8,105 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from docstore.errors import NotAStoreError
-from query.errors import ReqlDriverCompileError, ReqlQueryLogicError
+from query.errors import ReqlDriverCompileError, ReqlDriverError, ReqlQueryLogicError
+from query.runtime import type_error
 from query.term import Term
-from query.values import describe
+from query.values import describe, from_python
 
-Check = tuple[str, Callable[[Any], bool]]
-
-
-def _one_of(*choices: str) -> Check:
-    return " or ".join(repr(choice) for choice in choices), lambda found: found in choices
+Check: TypeAlias = Callable[[str, Any], None]
+"""Raises a ReqlError for what an option, by its name, cannot be."""
 
 
-_FLAG: Final[Check] = ("True or False", lambda found: type(found) is bool)
-_NUMBER: Final[Check] = ("a positive number", lambda found: type(found) in (int, float) and found > 0)
-_COUNT: Final[Check] = ("a positive whole number", lambda found: type(found) is int and found > 0)
+def _kind(expected: str, *kinds: type) -> Check:
+    def check(name: str, found: Any) -> None:
+        if type(found) not in kinds:
+            raise type_error(expected, from_python(found))
+
+    return check
+
+
+_FLAG: Final = _kind("BOOL", bool)
+_NUMBER: Final = _kind("NUMBER", int, float)
+
+
+def _count(called: str) -> Check:
+    def check(name: str, found: Any) -> None:
+        _NUMBER(name, found)
+        if found != found // 1:
+            raise ReqlQueryLogicError(f"Number not an integer: {found!r}")
+        if found < 1:
+            raise ReqlQueryLogicError(f"Illegal {called} `{int(found)}`.  (Must be >= 1.)")
+
+    return check
+
+
+def _one_of(title: str, *choices: str) -> Check:
+    """An option of the server's."""
+    *most, last = [f'"{choice}"' for choice in choices]
+    listed = f"{', '.join(most)}{',' if len(most) > 1 else ''} and {last}"
+
+    def check(name: str, found: Any) -> None:
+        if type(found) is not str:
+            raise type_error("STRING", from_python(found))
+        if found not in choices:
+            raise ReqlQueryLogicError(f"{title} `{found}` unrecognized (options are {listed}).")
+
+    return check
+
+
+def _format(*choices: str) -> Check:
+    """An option of the driver's."""
+
+    def check(name: str, found: Any) -> None:
+        if found not in choices:
+            raise ReqlDriverError(f'Unknown {name} run option "{found}".')
+
+    return check
+
+
+def _positive(name: str, found: Any) -> None:
+    _NUMBER(name, found)
+    if not found > 0:
+        raise ReqlQueryLogicError(f"Expected a positive number for the option `{name}` but found {describe(found)}.")
+
+
+def _database(name: str, found: Any) -> None:
+    if type(found) is not str:
+        raise type_error("STRING", from_python(found))
+
 
 OPTIONS: Final[Mapping[str, Check]] = {
-    "db": ("the name of a database", lambda found: type(found) is str),
-    "array_limit": _COUNT,
-    "durability": _one_of("hard", "soft"),
-    "on_error": _one_of("count", "raise"),
-    "time_format": _one_of("native", "raw"),
-    "binary_format": _one_of("native", "raw"),
-    "group_format": _one_of("native", "raw"),
-    "vector_format": _one_of("numpy", "list", "raw"),
+    "db": _database,
+    "array_limit": _count("array size limit"),
+    "changefeed_queue_size": _count("changefeed queue size"),
+    "durability": _one_of("Durability option", "hard", "soft"),
+    "on_error": _one_of("Error option", "count", "raise"),
+    "time_format": _format("native", "raw"),
+    "binary_format": _format("native", "raw"),
+    "group_format": _format("native", "raw"),
+    "vector_format": _format("numpy", "list", "raw"),
     "profile": _FLAG,
     "noreply": _FLAG,
-    "read_mode": _one_of("single", "majority", "outdated"),
-    "identifier_format": _one_of("name", "uuid"),
+    "read_mode": _one_of("Read mode", "majority", "single", "outdated"),
+    "identifier_format": _one_of("Identifier format", "name", "uuid"),
     "ignore_write_hook": _FLAG,
-    "min_batch_rows": _COUNT,
-    "max_batch_rows": _COUNT,
-    "max_batch_bytes": _COUNT,
-    "max_batch_seconds": _NUMBER,
-    "first_batch_scaledown_factor": _NUMBER,
+    "min_batch_rows": _count("min_batch_rows"),
+    "max_batch_rows": _count("max_batch_rows"),
+    "max_batch_bytes": _count("max_batch_bytes"),
+    "max_batch_seconds": _positive,
+    "first_batch_scaledown_factor": _positive,
 }
-"""Every option with what it may be."""
+"""Every option with its check."""
 
 
 def checked_options(options: Mapping[str, Any]) -> dict[str, Any]:
     """The options, checked; `db` may be given as `r.db(name)`.
 
-    Raises ReqlDriverCompileError for an unknown one, ReqlQueryLogicError for one that cannot have its value.
+    Raises ReqlDriverCompileError for an unknown one, ReqlQueryLogicError for one that cannot have its value (of formats,
+    which are the driver's affair, ReqlDriverError).
     """
     result: dict[str, Any] = {}
     for name, value in options.items():
@@ -62,9 +116,7 @@ def checked_options(options: Mapping[str, Any]) -> dict[str, Any]:
                 f"Unrecognized global optional argument `{name}`. The options of run: {known}."
             )
         value = _database_name(value) if name == "db" else value
-        expected, holds = OPTIONS[name]
-        if not holds(value):
-            raise ReqlQueryLogicError(f"Expected {expected} for the option `{name}` but found {describe(value)}.")
+        OPTIONS[name](name, value)
         result[name] = value
     return result
 

@@ -14,6 +14,7 @@ from datetime import tzinfo
 from difflib import get_close_matches
 from typing import Any, Final, NoReturn, Protocol, TypeAlias
 
+from query import errors
 from query.convert import Chain, build, to_argument
 from query.errors import ReqlDriverCompileError, ReqlDriverError
 from query.operators import ARITHMETIC, COMPARISONS, LOGIC
@@ -149,6 +150,7 @@ class R:
     minval = Query(MINVAL)
     maxval = Query(MAXVAL)
     row = Query(Term(IMPLICIT_VAR, ()))
+    errors = errors
 
     def expr(self, value: Any, nesting_depth: int = 20) -> Query:
         """A query that gives a Python value: data, or data with queries inside, or a function.

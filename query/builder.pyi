@@ -4,6 +4,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, tzinfo
+from types import ModuleType
 from typing import Any, Protocol, TypeAlias
 
 from query.convert import Chain
@@ -342,6 +343,7 @@ class R:
     minval: Query
     maxval: Query
     row: Query
+    errors: ModuleType
     monday: Query
     tuesday: Query
     wednesday: Query

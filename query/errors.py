@@ -43,6 +43,7 @@ __all__ = [
     "ReqlNonExistenceError",
     "ReqlOpFailedError",
     "ReqlOpIndeterminateError",
+    "ReqlPermissionError",
     "ReqlPermissionsError",
     "ReqlQueryLogicError",
     "ReqlResourceLimitError",
@@ -50,6 +51,13 @@ __all__ = [
     "ReqlServerCompileError",
     "ReqlTimeoutError",
     "ReqlUserError",
+    "RqlClientError",
+    "RqlCompileError",
+    "RqlCursorEmpty",
+    "RqlDriverError",
+    "RqlError",
+    "RqlRuntimeError",
+    "RqlTimeoutError",
 ]
 
 
@@ -162,3 +170,15 @@ class ReqlCursorEmpty(ReqlDriverError, StopIteration):  # noqa: N818 - the name 
 
     def __init__(self, message: str = "Cursor is empty.", term: Any = None) -> None:
         super().__init__(message, term)
+
+
+# Other names of RethinkDB's for the same classes
+
+ReqlPermissionError = ReqlPermissionsError
+RqlClientError = ReqlDriverError
+RqlCompileError = ReqlCompileError
+RqlCursorEmpty = ReqlCursorEmpty
+RqlDriverError = ReqlDriverError
+RqlError = ReqlError
+RqlRuntimeError = ReqlRuntimeError
+RqlTimeoutError = ReqlTimeoutError

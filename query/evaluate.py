@@ -92,6 +92,10 @@ class Compiler:
         """A closure of whatever the term is."""
         if type(node) is not Term:
             return _constant(node)
+        closure = self._any(node)
+        return closure if self.profile is None else self.profile.watch_any(node, closure)
+
+    def _any(self, node: Term) -> Closure:
         kind = node.kind
         if kind is PARAMETER or kind is SLOT:
             return itemgetter(node.args[0])
@@ -120,7 +124,7 @@ class Compiler:
         declaration = BY_KIND.get(node.kind)
         if declaration is not None and "compiles_value" in declaration.hooks and not self.is_special(node):
             closure: Closure = declaration.hooks["compiles_value"](self, node)
-            return closure
+            return closure if self.profile is None else self.profile.watch_any(node, closure)
         inner = self.any(node)
         if self.is_value(node):
             return inner

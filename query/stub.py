@@ -36,6 +36,7 @@ _HEAD: Final = '''\
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, tzinfo
+from types import ModuleType
 from typing import Any, Protocol, TypeAlias
 
 from query.convert import Chain
@@ -83,7 +84,15 @@ def generate() -> str:
     """The text of the stub."""
     query = [*_written(builder.Query), *_operators(), *_declared(1)]
     constants = [f"{declaration.name}: Query" for declaration in TERMS.values() if declaration.constant]
-    r = ["minval: Query", "maxval: Query", "row: Query", *constants, *_written(builder.R), *_declared(0)]
+    r = [
+        "minval: Query",
+        "maxval: Query",
+        "row: Query",
+        "errors: ModuleType",
+        *constants,
+        *_written(builder.R),
+        *_declared(0),
+    ]
     functions = [
         _signature(name, function) + f"\n    {_summary(function)}"
         for name, function in vars(builder).items()

@@ -132,7 +132,7 @@ def test_unknown_run_options_are_refused(db: Connection) -> None:
 
 
 def test_run_options_of_the_wrong_type_are_refused(db: Connection) -> None:
-    with pytest.raises(ReqlQueryLogicError, match="array_limit"):
+    with pytest.raises(ReqlQueryLogicError, match="Illegal array size limit `0`"):
         posts.run(db, array_limit=0)
 
 
