@@ -289,7 +289,7 @@ def _is_well_formed(content: Mapping[str, Value]) -> bool:
 
 def _foreign() -> ReqlQueryLogicError:
     return ReqlQueryLogicError(
-        "Cannot create a sindex except from a reql_index_function returned from `index_status` in the field `function`."
+        "Cannot create an sindex except from a reql_index_function returned from `index_status` in the field `function`."
     )
 
 

@@ -35,7 +35,8 @@ LANGUAGE_VERSION: Final = 1
 
 IndexState: TypeAlias = Literal["building", "ready", "failed"]
 
-_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,127}")
+MAX_NAME: Final = 127
+_NAME: Final = re.compile(r"[A-Za-z0-9_-]+")
 _uncommitted: Final = count(1)
 
 
@@ -134,6 +135,7 @@ class Catalog:
         """A database by name; ReqlOpFailedError where there is none."""
         found = self.databases.get(name)
         if found is None:
+            check_characters("Database", name)
             raise ReqlOpFailedError(f"Database `{name}` does not exist.")
         return found
 
@@ -141,6 +143,7 @@ class Catalog:
         """A table by name; ReqlOpFailedError where there is none."""
         found = self.database(database).tables.get(name)
         if found is None:
+            check_characters("Table", name)
             raise ReqlOpFailedError(f"Table `{database}.{name}` does not exist.")
         return found
 
@@ -243,23 +246,26 @@ class Catalog:
     def drop_index(self, table: TableDefinition, name: str) -> Catalog:
         """Without an index."""
         table = self._current(table)
-        index = table.index(name)
+        index = table.indexes.get(name)
+        if index is None:
+            raise ReqlOpFailedError(f"Index `{name}` does not exist on table `{table.title}`.")
         indexes = {other: definition for other, definition in table.indexes.items() if other != name}
         return self._with_indexes(table, indexes, dead={**self.dead, index.space: index.space_kind})
 
     def rename_index(self, table: TableDefinition, name: str, new_name: str, *, overwrite: bool = False) -> Catalog:
         """With another name for an index; with `overwrite`, in the place of the one that has this name."""
         table = self._current(table)
-        index = table.index(name)
-        if new_name == table.primary_key:
-            raise ReqlQueryLogicError(f"Index name conflict: `{new_name}` is the name of the primary key.")
+        for each in (name, new_name):
+            if each == table.primary_key:
+                raise ReqlQueryLogicError(f"Index name conflict: `{each}` is the name of the primary key.")
+        index, replaced = table.indexes.get(name), table.indexes.get(new_name)
+        if index is None or (replaced is not None and new_name != name and not overwrite):
+            other_way = "" if overwrite else f" or index `{new_name}` already exists"
+            raise ReqlOpFailedError(f"Index `{name}` does not exist{other_way} on table `{table.title}`.")
         if new_name == name:
             return self
         dead = dict(self.dead)
-        replaced = table.indexes.get(new_name)
         if replaced is not None:
-            if not overwrite:
-                raise ReqlOpFailedError(f"Index `{new_name}` already exists on table `{table.title}`.")
             dead[replaced.space] = replaced.space_kind
         indexes = {other: definition for other, definition in table.indexes.items() if other != name}
         indexes[new_name] = replace(index, name=new_name)
@@ -317,9 +323,14 @@ def new_catalog() -> Catalog:
 
 def check_name(kind: Literal["Database", "Table"], name: str) -> None:
     """ReqlQueryLogicError where a database or a table cannot have this name."""
+    if len(name) > MAX_NAME:
+        raise ReqlQueryLogicError(f"{kind} name `{name[:40]}...` too long (Max length is {MAX_NAME}).")
+    check_characters(kind, name)
+
+
+def check_characters(kind: Literal["Database", "Table"], name: str) -> None:
+    """ReqlQueryLogicError where a name has characters that no name has, or none at all."""
     if not _NAME.fullmatch(name):
-        if len(name) > 127:
-            raise ReqlQueryLogicError(f"{kind} name `{name[:40]}...` too long (Max length is 127).")
         raise ReqlQueryLogicError(f"{kind} name `{name}` invalid (Use A-Z, a-z, 0-9, _ and - only).")
 
 

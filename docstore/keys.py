@@ -12,7 +12,6 @@ All functions here are pure; any thread may call them.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
@@ -20,6 +19,7 @@ from docstore.key_form import decode_key, encode_key, prefix_successor
 from docstore.storage.engine import MAX_KEY_BYTES
 from query.errors import ReqlNonExistenceError, ReqlQueryLogicError
 from query.geometries import Geometry
+from query.json_text import pretty, shown
 from query.values import Bound, Time, Value, type_name
 
 __all__ = [
@@ -60,60 +60,51 @@ def index_key(value: Value) -> bytes | None:
 def primary_key(value: Value) -> bytes:
     """The key of a document's primary key.
 
-    ReqlQueryLogicError, in RethinkDB's words, for a value that cannot be one and for one that is too long.
+    ReqlQueryLogicError, in RethinkDB's words, for a value that cannot be one and for one that is too long. `MINVAL` and
+    `MAXVAL` have keys too, under which nothing is found: no document with one of them can be written.
     """
     if type(value) not in _INDEXABLE:
         check_key(value, "Primary")
     key = encode_key(value)
     if len(key) > MAX_KEY_BYTES:
         raise ReqlQueryLogicError(
-            f"Primary key too long (max {MAX_KEY_BYTES} bytes, this one takes {len(key)}): {_printed(value)}"
+            f"Primary key too long (max {MAX_KEY_BYTES} bytes, this one takes {len(key)}): {shown(value)}"
         )
     return key
 
 
-def check_key(value: Value, kind: Literal["Primary", "Secondary"], *, bounds: bool = False) -> None:
-    """Raise, as RethinkDB does, if the value can be no key; with `bounds`, `MINVAL` and `MAXVAL` may stand anywhere.
+def check_key(value: Value, kind: Literal["Primary", "Secondary"]) -> None:
+    """Raise, as RethinkDB does, if the value can be no key. `MINVAL` and `MAXVAL` are none that is found.
 
     ReqlQueryLogicError; ReqlNonExistenceError, which `default` catches, for null.
     """
     if type(value) is list:
         for item in value:
-            _check_part(item, bounds)
-    elif not (type(value) in _INDEXABLE or (bounds and type(value) is Bound)):
-        wanted = (
-            "Primary keys must be either a number, string, bool, pseudotype or array"
-            if kind == "Primary"
-            else "Secondary keys must be a number, string, bool, pseudotype, or array"
-        )
-        raise _refusal(value, f"{wanted} (got type {type_name(value)}):\n{_printed(value)}")
+            _check_part(item)
+    elif type(value) not in _INDEXABLE and type(value) is not Bound:
+        name = type_name(value)
+        if kind == "Primary":
+            told = f"Primary keys must be either a number, string, bool, pseudotype or array (got type {name}):"
+            raise _refusal(value, f"{told}\n{shown(value)}")
+        told = "Secondary keys must be a number, string, bool, pseudotype, or array"
+        raise _refusal(value, f"{told} (got {pretty(value)} of type {name}).")
 
 
-def _check_part(item: Value, bounds: bool) -> None:
+def _check_part(item: Value) -> None:
     if type(item) is list:
         for part in item:
-            _check_part(part, bounds)
-    elif not (type(item) in _INDEXABLE or (bounds and type(item) is Bound)):
-        raise _refusal(
-            item,
-            "Array keys can only contain numbers, strings, bools, pseudotypes, or arrays "
-            f"(got {_printed(item)} of type {type_name(item)}).",
-        )
+            _check_part(part)
+    elif type(item) not in _INDEXABLE and type(item) is not Bound:
+        told = "Array keys can only contain numbers, strings, bools,  pseudotypes, or arrays"
+        raise _refusal(item, f"{told} (got {pretty(item)} of type {type_name(item)}).")
 
 
 def _refusal(value: Value, message: str) -> ReqlQueryLogicError:
     if value is None:
         return ReqlNonExistenceError(message)
-    if type(value) is Bound:
-        message = "Cannot use `r.minval` or `r.maxval` in an index key."
-    elif type(value) is Geometry:
+    if type(value) is Geometry:
         message = "Cannot use a geometry value as a key value in a primary or non-geospatial secondary index."
     return ReqlQueryLogicError(message)
-
-
-def _printed(value: Value) -> str:
-    text = json.dumps(value, ensure_ascii=False, indent="\t", separators=(",", ":\t"), default=repr)
-    return text if len(text) <= 300 else text[:297] + "..."
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import Any
 
 from query.errors import ReqlQueryLogicError
 from query.json_text import vector_json
-from query.runtime import Database, Function, Grouped, Literal, Row, runtime_type_name
+from query.runtime import Database, Function, Grouped, Literal, Row, kind_name
 from query.times import epoch_seconds
 from query.values import Bound, Time, Value
 from query.vectors import Made, Vector
@@ -30,8 +30,10 @@ def presented(found: Any, options: Mapping[str, Any]) -> Any:
     elif kind is Grouped:
         return _grouped(found, options)
     elif kind in (Bound, Database, Function, Literal):
+        if kind is Bound:
+            raise ReqlQueryLogicError(f"Cannot convert `{found!r}` to JSON.")
         raise ReqlQueryLogicError(
-            f"Query result must be of type DATUM, GROUPED_DATA, or STREAM (got {runtime_type_name(found)})."
+            f"Query result must be of type DATUM, GROUPED_DATA, or STREAM (got {kind_name(found)})."
         )
     return converted(found, options)
 

@@ -10,7 +10,7 @@ from query.closures import CompiledFunction, Env, located
 from query.errors import ReqlNonExistenceError, ReqlQueryLogicError
 from query.evaluate import Compiler
 from query.json_text import shown
-from query.runtime import Fields, Row, printed, type_error
+from query.runtime import Fields, Literal, Row, printed, type_error
 from query.term import FUNC, Argument, Term
 from query.values import VALUE_TYPES, Geometry, Time, Value, equal, type_name
 
@@ -159,6 +159,26 @@ def function_of(
 
     slots = tuple([compiler.new_slot() for _ in range(arity or 1)])
     return _NoFunction(slots, refuse, tuple([None] * len(slots)))
+
+
+def function_or_constant(compiler: Compiler, arg: Argument, arity: int, *, body: str = "value") -> CompiledFunction:
+    """A function; a value that is none stands for the function that always gives it.
+
+    What is neither function nor value is a ReqlQueryLogicError when the function is called.
+    """
+    if type(arg) is not Term or arg.kind is FUNC or compiler.is_value(arg):
+        return compiler.function(arg, arity, body=body)
+    inner = compiler.any(arg)
+
+    def constant(env: Env) -> Any:
+        found = inner(env)
+        kind = type(found)
+        if kind in VALUE_TYPES or kind is Row or (kind is Literal and body == "any"):
+            return found.value if kind is Row else found
+        raise located(type_error("FUNCTION", found), arg)
+
+    slots = tuple([compiler.new_slot() for _ in range(arity)])
+    return CompiledFunction(slots, constant, tuple([frozenset[str]()] * arity))
 
 
 class _NoFunction(CompiledFunction):

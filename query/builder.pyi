@@ -122,8 +122,8 @@ class Query(Chain):
         """The day of the year of a time, 1 to 366."""
     def default(self, default: Data | Callable[..., Data], /) -> Query:
         """Another value where this one is null, or is missing in any way: a field, an element, the least of nothing."""
-    def delete(self, *, return_changes: Query | bool | str = ..., durability: Query | str | None = ..., ignore_write_hook: Query | bool = ...) -> Query:
-        """Delete a document, the documents of a selection, or those of a table. Options as of `insert`."""
+    def delete(self, *, return_changes: Data = ..., durability: Query | str = ..., non_atomic: Data = ..., ignore_write_hook: Data = ...) -> Query:
+        """Delete a document, the documents of a selection, or those of a table. Options as of `update`."""
     def delete_at(self, index: Query | int, end: Query | int | None = ..., /) -> Query:
         """An array without the element at a place, or without those from there up to the place `end`."""
     def difference(self, other: Data | Callable[..., Data], /) -> Query:
@@ -142,7 +142,7 @@ class Query(Chain):
         """Whether a time lies between two others."""
     def eq(self, right: Data, /, *more: Data) -> Query:
         """Whether all values are equal: 1 is 1.0, and is not True. Written `left == right`."""
-    def eq_join(self, key: Query | str | Callable[[Query], Data], table: Data | Callable[..., Data], /, *, index: Query | str | None = ..., ordered: Query | bool = ...) -> Query:
+    def eq_join(self, key: Query | str | Callable[[Query], Data], table: Data | Callable[..., Data], /, *, index: Query | str | None = ..., ordered: Data = ...) -> Query:
         """The pairs of rows and the documents of a table whose primary key, or key in `index`, is a field of the row."""
     def fill(self) -> Query:
         """The polygon whose border is a line; a line that does not end where it begins is closed."""
@@ -150,7 +150,7 @@ class Query(Chain):
         """The rows for which a predicate holds: a function, an expression of `r.row`, or an object of fields to match."""
     def floor(self) -> Query:
         """The greatest whole number that is not greater."""
-    def fold(self, base: Data, function: Query | Callable[[Query, Query], Data], /, *, emit: Query | Callable[..., Data] | None = ..., final_emit: Query | Callable[..., Data] | None = ...) -> Query:
+    def fold(self, base: Data, function: Query | Callable[..., Data], /, *, emit: Query | Callable[..., Data] | None = ..., final_emit: Query | Callable[..., Data] | None = ...) -> Query:
         """Go through a sequence in order with an accumulator, which begins as `base` and becomes `function(accumulator, row)`."""
     def for_each(self, write: Query | Callable[[Query], Data], /) -> Query:
         """Run a write, or an array of writes, for each element of a sequence, and add up what they did."""
@@ -182,13 +182,13 @@ class Query(Chain):
         """The same moment with another offset from UTC: `"Z"`, `"+02:00"`, `"+0200"` or `"+02"`."""
     def includes(self, geometry: Data, /) -> Query:
         """Whether a geometry lies wholly inside a polygon; of a sequence of polygons, those that it lies in."""
-    def index_create(self, name: Query | str, function: Query | Callable[[Query], Data] | Array | bytes | bytearray | memoryview | None = ..., /, *, multi: Query | bool | None = ..., geo: Query | bool | None = ..., unique: Query | bool | None = ..., vector: Query | Object | None = ...) -> Query:
+    def index_create(self, name: Query | str, function: Query | Callable[[Query], Data] | Array | bytes | bytearray | memoryview | None = ..., /, *, multi: Data = ..., geo: Data = ..., unique: Query | bool | None = ..., vector: Query | Object | None = ...) -> Query:
         """Create an index on a table. It is built while the table goes on being read and written; see `index_wait`."""
     def index_drop(self, name: Query | str, /) -> Query:
         """Drop an index."""
     def index_list(self) -> Query:
         """The names of a table's indexes, in order, without the primary key."""
-    def index_rename(self, name: Query | str, new_name: Query | str, /, *, overwrite: Query | bool = ...) -> Query:
+    def index_rename(self, name: Query | str, new_name: Query | str, /, *, overwrite: Data = ...) -> Query:
         """Give an index another name; with `overwrite=True`, in place of the index that has that name."""
     def index_status(self, *names: Query | str) -> Query:
         """The state of indexes, of all of a table's where none is named, in order of name."""
@@ -198,7 +198,7 @@ class Query(Chain):
         """What is known of a value, a selection, a table or a database: its type, and what belongs to that type."""
     def inner_join(self, other: Data | Callable[..., Data], predicate: Query | Callable[[Query, Query], Data], /) -> Query:
         """The pairs of rows of two sequences for which a function of both holds."""
-    def insert(self, documents: Query | Object | Array | Rows, /, *, conflict: Query | str | Callable[..., Data] = ..., return_changes: Query | bool | str = ..., durability: Query | str | None = ..., ignore_write_hook: Query | bool = ...) -> Query:
+    def insert(self, documents: Query | Object | Array | Rows, /, *, conflict: Query | str | Callable[..., Data] = ..., return_changes: Data = ..., durability: Query | str = ..., ignore_write_hook: Data = ...) -> Query:
         """Insert a document, a list of them, those of any Python iterable, or the rows of a query."""
     def insert_at(self, index: Query | int, value: Data, /) -> Query:
         """An array with one more element before a place; at its end for the place -1."""
@@ -258,7 +258,7 @@ class Query(Chain):
         """Set the number of shards and replicas of a table, or of all tables of a database."""
     def reduce(self, function: Query | Callable[[Query, Query], Data], /) -> Query:
         """Make one value of a sequence by a function of two: of the first two elements, then of its result and the next one."""
-    def replace(self, change: Query | Object | Callable[[Query], Data] | None, /, *, return_changes: Query | bool | str = ..., durability: Query | str | None = ..., non_atomic: Query | bool = ..., ignore_write_hook: Query | bool = ...) -> Query:
+    def replace(self, change: Query | Object | Callable[[Query], Data] | None, /, *, return_changes: Data = ..., durability: Query | str = ..., non_atomic: Data = ..., ignore_write_hook: Data = ...) -> Query:
         """Put another document in the place of a document, or of each document of a selection or a table."""
     def round(self) -> Query:
         """The nearest whole number; a half is rounded away from zero."""
@@ -322,7 +322,7 @@ class Query(Chain):
         """The elements of several sequences, one sequence after the other."""
     def upcase(self) -> Query:
         """The string with the letters a to z in upper case; other letters are left as they are."""
-    def update(self, change: Query | Object | Callable[[Query], Data], /, *, return_changes: Query | bool | str = ..., durability: Query | str | None = ..., non_atomic: Query | bool = ..., ignore_write_hook: Query | bool = ...) -> Query:
+    def update(self, change: Query | Object | Callable[[Query], Data], /, *, return_changes: Data = ..., durability: Query | str = ..., non_atomic: Data = ..., ignore_write_hook: Data = ...) -> Query:
         """Merge fields into a document, the documents of a selection, or those of a table."""
     def values(self) -> Query:
         """The values of an object's fields, in the order of their names."""
@@ -427,7 +427,7 @@ class R:
         """Raise a ReqlUserError. Without a message, inside `default`, raise again what `default` has caught."""
     def floor(self, number: Query | int | float, /) -> Query:
         """The greatest whole number that is not greater."""
-    def fold(self, sequence: Data | Callable[..., Data], base: Data, function: Query | Callable[[Query, Query], Data], /, *, emit: Query | Callable[..., Data] | None = ..., final_emit: Query | Callable[..., Data] | None = ...) -> Query:
+    def fold(self, sequence: Data | Callable[..., Data], base: Data, function: Query | Callable[..., Data], /, *, emit: Query | Callable[..., Data] | None = ..., final_emit: Query | Callable[..., Data] | None = ...) -> Query:
         """Go through a sequence in order with an accumulator, which begins as `base` and becomes `function(accumulator, row)`."""
     def format(self, template: Query | str, fields: Query | Object, /) -> Query:
         """The template with each `{name}` in it replaced by that field, as a string: others than strings as JSON."""

@@ -92,6 +92,11 @@ def as_value(found: Any) -> Value:
     raise type_error("DATUM", found)
 
 
+def holds(found: Value) -> bool:
+    """Whether a value counts as true: all do but false and null."""
+    return found is not None and found is not False
+
+
 def as_field(found: Any) -> Value:
     """A value inside an object that is being built, where `r.literal` may stand."""
     return found if type(found) in VALUE_TYPES else as_literal(found)

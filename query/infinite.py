@@ -11,14 +11,15 @@ _NEED_THE_END: Final = frozenset(
     {"count", "sum", "avg", "min", "max", "reduce", "distinct", "group", "order_by", "coerce_to", "sample"}
 )
 _ROW_BY_ROW: Final = frozenset(
-    {"map", "filter", "concat_map", "skip", "pluck", "without", "merge", "with_fields", "has_fields", "union"}
+    {"map", "filter", "fold", "concat_map", "skip", "pluck", "without", "merge", "with_fields", "has_fields", "union"}
 )
 
 
 def check_ends(root: Term) -> None:
     """ReqlQueryLogicError where a query needs the end of a stream that has none."""
     for node in walk(root):
-        if node.kind.name in _NEED_THE_END and node.args and _is_endless(node.args[0]):
+        needs_the_end = node.kind.name in _NEED_THE_END or (node.kind.name == "fold" and "emit" not in node.options)
+        if needs_the_end and node.args and _is_endless(node.args[0]):
             raise ReqlQueryLogicError(
                 "Cannot use an infinite stream with an aggregation function (`reduce`, `count`, etc.) or coerce it to an "
                 "array.",

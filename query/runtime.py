@@ -24,7 +24,7 @@ from typing import Literal as OneOf
 
 from query.errors import ReqlNonExistenceError, ReqlQueryLogicError, ReqlResourceLimitError
 from query.json_text import pretty
-from query.values import VALUE_TYPES, Bound, Time, Value, type_name
+from query.values import VALUE_TYPES, Bound, Time, Value, compare, type_name
 
 Document: TypeAlias = dict[str, Value]
 
@@ -50,6 +50,12 @@ class Range:
     high: Value
     low_open: bool = False
     high_open: bool = True
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing can lie in it, whatever the index holds."""
+        order = compare(self.low, self.high)
+        return order > 0 or (order == 0 and (self.low_open or self.high_open))
 
 
 class Change(NamedTuple):
@@ -377,10 +383,11 @@ def type_error(expected: str, found: Any) -> ReqlQueryLogicError:
         if type(value) in VALUE_TYPES or type(value) is Bound:
             return error(f"Expected type {expected} but found {type_name(value)}.")
         expected = "DATUM"
-    return error(lambda: f"Expected type {expected} but found {_kind_name(found)}:\n{printed(found)}")
+    return error(lambda: f"Expected type {expected} but found {kind_name(found)}:\n{printed(found)}")
 
 
-def _kind_name(found: Any) -> str:
+def kind_name(found: Any) -> str:
+    """What errors call anything that a term may be given."""
     kind = type(found)
     if kind is Stream:
         return {"STREAM": "SEQUENCE"}.get(found.type_name, str(found.type_name).partition("<")[0])
@@ -399,7 +406,7 @@ def printed(found: Any) -> str:
     if kind is Stream and found.table is not None:
         name = found.table.name
         return f'table("{name}")' if found.type_name == "TABLE" else f"SELECTION ON table({name})"
-    return f"VALUE {_kind_name(found)}"
+    return f"VALUE {kind_name(found)}"
 
 
 def iterate(value: Any) -> Iterator[Value]:

@@ -5,13 +5,10 @@ Six counts always; `first_error`, `generated_keys`, `changes` and `warnings` whe
 
 from __future__ import annotations
 
-from typing import Final, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from query.runtime import Document
 from query.values import Value
-
-GENERATED_KEYS_LIMIT: Final = 100_000
-"""Keys that a summary lists; RethinkDB's number."""
 
 ReturnChanges: TypeAlias = Literal[False, True, "always"]
 
@@ -62,17 +59,21 @@ class Summary:
         if self.return_changes and (not same or self.return_changes == "always"):
             self._add_change({"new_val": new, "old_val": old})
 
-    def fail(self, old: Document | None, message: str) -> None:
-        """Note that one document could not be written."""
+    def fail(self, old: Document | None, message: str, *, refused: bool = False) -> None:
+        """Note that one document could not be written; `refused`: that it cannot be a document of the table."""
         self.errors += 1
+        self.note_error(message)
+        if self.return_changes == "always" or (refused and self.return_changes):
+            self._add_change({"error": message, "new_val": old, "old_val": old})
+
+    def note_error(self, message: str) -> None:
+        """Remember an error that will be counted, unless there was one before it."""
         if self.first_error is None:
             self.first_error = message
-        if self.return_changes == "always":
-            self._add_change({"error": message, "new_val": old, "old_val": old})
 
     def add_key(self, key: Value) -> None:
         """Note a key that was made up."""
-        if len(self.generated_keys) < GENERATED_KEYS_LIMIT:
+        if len(self.generated_keys) < self._limit:
             self.generated_keys.append(key)
         else:
             self._keys_left_out += 1
@@ -103,12 +104,8 @@ class Summary:
     def _warnings(self) -> list[str]:
         found = list(self.warnings)
         if self._changes_left_out:
-            found.append(_truncation("changes", len(self.changes) + self._changes_left_out, self._limit))
+            found.append(f"Too many changes, array truncated to {self._limit}.")
         if self._keys_left_out:
             count = len(self.generated_keys) + self._keys_left_out
-            found.append(_truncation("generated keys", count, GENERATED_KEYS_LIMIT))
+            found.append(f"Too many generated keys ({count}), array truncated to {len(self.generated_keys)}.")
         return found
-
-
-def _truncation(what: str, count: int, limit: int) -> str:
-    return f"Too many {what} ({count}), array truncated to {limit}."

@@ -84,13 +84,22 @@ def index_of(
     compiler: Compiler, node: Term, source: Argument, wanted: str = "TABLE"
 ) -> Callable[[Env], tuple[Table, Index]]:
     """A closure of the table that `source` is, and of its index that the option `index` of a term names."""
-    find = table_of(compiler, source, wanted)
-    named = compiler.value(node.options["index"]) if "index" in node.options else None
+    find, find_index = table_of(compiler, source, wanted), index_in(compiler, node)
 
     def index(env: Env) -> tuple[Table, Index]:
         found = find(env)
+        return found, find_index(env, found)
+
+    return index
+
+
+def index_in(compiler: Compiler, node: Term) -> Callable[[Env, Table], Index]:
+    """A closure of the index of a table that the option `index` of a term names; without it, of the primary key."""
+    named = compiler.value(node.options["index"]) if "index" in node.options else None
+
+    def index(env: Env, table: Table) -> Index:
         try:
-            return found, found.index(env[0], text_of(named(env)) if named else found.primary_key)
+            return table.index(env[0], text_of(named(env)) if named else table.primary_key)
         except ReqlError as error:
             raise located(error, node) from None
 
@@ -99,14 +108,24 @@ def index_of(
 
 def range_of(compiler: Compiler, node: Term) -> Callable[[Env], Range]:
     """A closure of the range that a `between` asks for."""
-    low, high = compiler.any(node.args[1]), compiler.any(node.args[2])
+    low, high = compiler.value(node.args[1]), compiler.value(node.args[2])
     left = compiler.value(node.options.get("left_bound", "closed"))
     right = compiler.value(node.options.get("right_bound", "open"))
 
     def bounds(env: Env) -> Range:
-        return Range(low(env), high(env), is_open(left(env), "left_bound"), is_open(right(env), "right_bound"))
+        try:
+            low_open, high_open = is_open(left(env), "left_bound"), is_open(right(env), "right_bound")
+            return Range(_not_null(low(env)), _not_null(high(env)), low_open, high_open)
+        except ReqlError as error:
+            raise located(error, node) from None
 
     return bounds
+
+
+def _not_null(bound: Value) -> Value:
+    if bound is None:
+        raise ReqlQueryLogicError("Cannot use `null` in BETWEEN, use `r.minval` or `r.maxval` to denote unboundedness.")
+    return bound
 
 
 def between_then_ordered(node: Term) -> Term | None:

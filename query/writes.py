@@ -52,7 +52,7 @@ _SAMPLE_STEP: Final = 7
 class Writer:
     """Writes to one table; every document it is told of comes out in the summary, in that order."""
 
-    __slots__ = ("_errors", "_hook", "_raises", "_run", "_steps", "_unchanged", "summary", "table")
+    __slots__ = ("_errors", "_hook", "_raises", "_refused", "_run", "_steps", "_unchanged", "summary", "table")
 
     def __init__(
         self, run: Run, table: Table, return_changes: ReturnChanges, *, ignores_write_hook: bool = False
@@ -65,6 +65,7 @@ class Writer:
         self._steps: list[Change] = []
         self._errors: dict[int, str] = {}
         self._unchanged: set[int] = set()
+        self._refused: set[int] = set()
 
     # The steps of a batch
 
@@ -89,6 +90,11 @@ class Writer:
         self._errors[len(self._steps)] = error.message
         self._steps.append(Change(old, old))
 
+    def refuse(self, error: ReqlError) -> None:
+        """Leave out what cannot be a document. As RethinkDB does, it is told among the changes, though it makes none."""
+        self._refused.add(len(self._steps))
+        self.fail(None, error)
+
     def _check(self, key: Value, old: Document | None, new: Value) -> None:
         name = self.table.primary_key
         if type(new) is not dict:
@@ -97,14 +103,15 @@ class Writer:
             raise ReqlQueryLogicError(f"Inserted object must have primary key `{name}`:\n{pretty(new)}")
         found = new[name]
         if found is not key and not equal(found, key):
-            raise ReqlQueryLogicError(f"Primary key `{name}` cannot be changed (`{pretty(old)}` -> `{pretty(new)}`).")
+            change = f"null -> {pretty(new)})" if old is None else f"`{pretty(old)}` -> `{pretty(new)}`)."
+            raise ReqlQueryLogicError(f"Primary key `{name}` cannot be changed ({change}")
 
     def flush(self) -> None:
         """Write the steps so far."""
-        steps, errors, unchanged = self._steps, self._errors, self._unchanged
+        steps, errors, unchanged, refused = self._steps, self._errors, self._unchanged, self._refused
         if not steps:
             return
-        self._steps, self._errors, self._unchanged = [], {}, set()
+        self._steps, self._errors, self._unchanged, self._refused = [], {}, set(), set()
         places = [place for place in range(len(steps)) if place not in errors and place not in unchanged]
         if places:
             problems = self._write([steps[place] for place in places])
@@ -112,7 +119,7 @@ class Writer:
         summary = self.summary
         for place, (old, new) in enumerate(steps):
             if place in errors:
-                summary.fail(old, errors[place])
+                summary.fail(old, errors[place], refused=place in refused)
             else:
                 summary.count(old, new, place in unchanged)
 
@@ -170,11 +177,13 @@ class Writer:
             if is_plain and olds.count(None) == len(olds) and _are_distinct(keys):
                 self._insert_new(batch)
                 return
+        if refused:
+            self.summary.note_error(next(iter(refused.values())).message)
         pending: set[Value] = set()
         written: set[Value] = set()
         for at, document in enumerate(batch):
             if at in refused:
-                self.fail(None, refused[at])
+                self.refuse(refused[at])
                 continue
             key, old, marker = keys[at], olds[at], group_marker(keys[at])
             if marker in pending:

@@ -18,8 +18,8 @@ from docstore.catalog import IndexDefinition, TableDefinition
 from docstore.documents import decode_document, fields_decoder
 from docstore.errors import CorruptStoreError
 from docstore.storage.engine import ReadTransaction, WriteTransaction
-from query.errors import ReqlNonExistenceError, ReqlOpFailedError, ReqlQueryLogicError
-from query.runtime import Document, Fields, Index, Keep, Range, Run
+from query.errors import ReqlNonExistenceError, ReqlOpFailedError
+from query.runtime import Document, Fields, Index, Keep, Run
 from query.values import Value
 
 FIRST_BATCH: Final = 8
@@ -128,14 +128,6 @@ def two_phases(fields: Fields, keep: Keep) -> tuple[Decode, Callable[[Document],
     """
     covered = keep.fields is None or (fields is not None and fields <= keep.fields)
     return decoder(keep.fields), keep.test, None if covered else decoder(fields)
-
-
-def check_bounds(bounds: Range) -> None:
-    """ReqlQueryLogicError for a range that ends at null."""
-    if bounds.low is None or bounds.high is None:
-        raise ReqlQueryLogicError(
-            "Cannot use `null` in BETWEEN, use `r.minval` or `r.maxval` to construct unbounded ranges."
-        )
 
 
 def refuse_null(key: Value) -> None:

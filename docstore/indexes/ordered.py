@@ -29,7 +29,6 @@ from docstore.indexes.base import (
     Entry,
     Update,
     changing,
-    check_bounds,
     current_engine,
     decoder,
     differences,
@@ -279,9 +278,10 @@ def _form(key: Value) -> bytes:
 
 
 def _range(bounds: Range) -> KeyRange:
-    check_bounds(bounds)
-    check_key(bounds.low, "Secondary", bounds=True)
-    check_key(bounds.high, "Secondary", bounds=True)
+    if bounds.is_empty:
+        return KeyRange.of(b"", b"")
+    check_key(bounds.low, "Secondary")
+    check_key(bounds.high, "Secondary")
     return key_range(
         bounds.low, bounds.high, "open" if bounds.low_open else "closed", "open" if bounds.high_open else "closed"
     )

@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 
 from docstore.catalog import TableDefinition
 from docstore.documents import fields_decoder
-from docstore.indexes.base import LARGEST_BATCH, check_bounds, current_engine, decoder, reader, refuse_null, two_phases
+from docstore.indexes.base import LARGEST_BATCH, current_engine, decoder, reader, refuse_null, two_phases
 from docstore.indexes.refusing import WithoutShapes
 from docstore.keys import MAX_KEY_BYTES, check_key, key_range, prefix_successor, primary_key
 from query.errors import ReqlError
@@ -158,9 +158,10 @@ class PrimaryIndex(WithoutShapes):
 
 
 def _part(bounds: Range) -> Part:
-    check_bounds(bounds)
-    check_key(bounds.low, "Primary", bounds=True)
-    check_key(bounds.high, "Primary", bounds=True)
+    if bounds.is_empty:
+        return b"", b""
+    check_key(bounds.low, "Primary")
+    check_key(bounds.high, "Primary")
     part = key_range(
         bounds.low, bounds.high, "open" if bounds.low_open else "closed", "open" if bounds.high_open else "closed"
     )

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
-from docstore.indexes.base import check_bounds, refuse_null
+from docstore.indexes.base import refuse_null
 from docstore.settings import SYSTEM
 from docstore.system.changes import CHANGES, refusal
 from docstore.system.rows import ROWS, Asked
@@ -170,7 +170,6 @@ class SystemIndex:
         return _kept(rows[::-1] if reverse else rows, keep)
 
     def _between(self, run: Run, bounds: Range) -> list[Document]:
-        check_bounds(bounds)
         low, high = sort_key(bounds.low), sort_key(bounds.high)
 
         def is_inside(row: Document) -> bool:

@@ -6,7 +6,7 @@ commanded, and hands over index functions as the text of their wire form.
 
 from __future__ import annotations
 
-from query.closures import Closure, Env, located
+from query.closures import Closure, Env, holds, located
 from query.determinism import unproven_part
 from query.errors import ReqlError, ReqlQueryLogicError
 from query.evaluate import Compiler
@@ -23,7 +23,7 @@ def _place(where: object, name: object) -> tuple[str | None, str]:
     """A database's name, or None for the default one, and a table's: from `r.f(table)` or `r.db(database).f(table)`."""
     if type(where) is Database:
         if name is None:
-            raise ReqlQueryLogicError("Expected the name of a table after the database.")
+            raise type_error("DATUM", where)
         return where.name, text_of(name)
     if name is not None:
         raise type_error("DATABASE", where)
@@ -143,8 +143,8 @@ def index_create(
     name: str,
     function: Function | list[Value] | bytes | None = None,
     *,
-    multi: bool | None = None,
-    geo: bool | None = None,
+    multi: Value = None,
+    geo: Value = None,
     unique: bool | None = None,
     vector: dict[str, Value] | None = None,
 ) -> dict[str, Value]:
@@ -213,16 +213,12 @@ def _binary(compiler: Compiler, node: Argument) -> Closure:
 
 
 def _feature(option: str, found: Value) -> Value:
-    if option != "vector":
-        return _flag(found)
-    if type(found) is not dict:
-        raise type_error("OBJECT", found)
-    return found
-
-
-def _flag(found: Value) -> bool:
-    if type(found) is not bool:
-        raise type_error("BOOL", found)
+    """An option, checked: RethinkDB's are true but for false and null, ours have to be what they are told to be."""
+    if option in ("multi", "geo"):
+        return holds(found)
+    kind, name = (dict, "OBJECT") if option == "vector" else (bool, "BOOL")
+    if type(found) is not kind:
+        raise type_error(name, found)
     return found
 
 
@@ -274,10 +270,10 @@ def index_wait(run: Run, table: object, *names: str) -> list[Value]:
 
 
 @term(156, writes=True, deterministic=False)
-def index_rename(run: Run, table: object, name: str, new_name: str, *, overwrite: bool = False) -> dict[str, Value]:
+def index_rename(run: Run, table: object, name: str, new_name: str, *, overwrite: Value = False) -> dict[str, Value]:
     """Give an index another name; with `overwrite=True`, in place of the index that has that name.
 
     >>> r.table("posts").index_rename("author", "by_author").run(db)
     {'renamed': 1}
     """
-    return whole_table(table).administer(run, "index_rename", name, new_name, overwrite=overwrite)  # type: ignore[no-any-return]
+    return whole_table(table).administer(run, "index_rename", name, new_name, overwrite=holds(overwrite))  # type: ignore[no-any-return]

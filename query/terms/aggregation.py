@@ -14,13 +14,14 @@ from typing import Any, Final
 
 from query.arguments import Test, function_of, predicate, union_of
 from query.closures import Closure, Env, located
-from query.errors import ReqlError, ReqlNonExistenceError
+from query.errors import ReqlArgumentError, ReqlError, ReqlNonExistenceError, ReqlQueryLogicError
 from query.evaluate import Compiler
 from query.registry import term
 from query.runtime import Fields, Function, Grouped, Row, Run, Stream, collect, iterate, type_error
-from query.tables import index_of, slice_of_index, table_of
+from query.tables import between_then_ordered, index_of, orders_by_index, slice_of_index, table_of, text_of
 from query.term import FUNC, Term
 from query.terms.grouping import Pairs, check_groups, grouped, pairs_of
+from query.terms.ordering import directed
 from query.terms.selecting import get_all, table
 from query.values import Value, equal, group_marker, sort_key
 from query.vectors import Vector
@@ -187,7 +188,7 @@ def _(compiler: Compiler, node: Term) -> Closure | None:
 # fold
 
 
-@term(187, on="both", functions=2)
+@term(187, on="both")
 def fold(
     sequence: object,
     base: Value,
@@ -206,6 +207,13 @@ def fold(
     >>> r.expr([1, 2, 3]).fold(0, lambda acc, row: acc + row, emit=lambda acc, row, new: [new]).run(db)
     [1, 3, 6]
     """
+
+
+@fold.checks
+def _(node: Term) -> None:
+    function = node.args[2]
+    if type(function) is Term and function.kind is FUNC and len(function.args[0]) not in (0, 2):
+        raise ReqlArgumentError("The accumulator function passed to `fold` should expect 2 arguments", node)
 
 
 @fold.streams
@@ -292,13 +300,7 @@ def _(compiler: Compiler, node: Term) -> bool:
 @distinct.compiles
 def _(compiler: Compiler, node: Term) -> Closure:
     if "index" in node.options:
-        find = slice_of_index(compiler, node, node.options["index"], _NOT_INDEXED)
-
-        def keys(env: Env) -> Iterator[Value]:
-            _, index, bounds = find(env)
-            return index.keys(env[0], bounds)
-
-        return lambda env: Stream(lambda: keys(env))
+        return _distinct_keys(compiler, node)
     source = compiler.any(node.args[0])
 
     def elements(env: Env) -> Any:
@@ -311,6 +313,37 @@ def _(compiler: Compiler, node: Term) -> Closure:
             raise located(error, node) from None
 
     return elements
+
+
+def _distinct_keys(compiler: Compiler, node: Term) -> Closure:
+    """The keys of the index that a table, or a part of one, is asked by; of the primary key those of any part."""
+    source, order, reverse = node.args[0], None, False
+    if type(source) is Term and source.kind.name == "between":
+        source = between_then_ordered(source) or source
+    inner = source
+    if type(source) is Term and orders_by_index(source):
+        name, reverse = directed(source.options["index"])
+        inner, order = source.args[0], compiler.value(name)
+    named, any_source = compiler.value(node.options["index"]), compiler.any(source)
+    find = slice_of_index(compiler, Term(node.kind, (inner,), node.options), node.options["index"], _NOT_INDEXED)
+
+    def keys(env: Env) -> Stream:
+        found, wanted = any_source(env), text_of(named(env))
+        if type(found) is not Stream or found.type_name not in ("TABLE", "TABLE_SLICE") or found.table is None:
+            raise ReqlQueryLogicError(_NOT_INDEXED, node)
+        key = found.table.primary_key
+        if wanted == key and found.type_name == "TABLE_SLICE":
+            return Stream(lambda: (row[key] for row in found.rows()))
+        if order is not None and order(env) != wanted:
+            raise ReqlQueryLogicError(_NOT_INDEXED, node)
+        try:
+            _, index, bounds = find(env)
+        except ReqlQueryLogicError as error:
+            refused = error.message.startswith("Cannot order by index")
+            raise ReqlQueryLogicError(_NOT_INDEXED, node) if refused else error from None
+        return Stream(lambda: iter(()) if bounds.is_empty else index.keys(env[0], bounds, reverse=reverse))
+
+    return keys
 
 
 def _distinct(run: Run, rows: Iterator[Value]) -> list[Value]:

@@ -239,10 +239,10 @@ def _(compiler: Compiler, node: Term) -> Closure:
     if slot is not None and all(type(arg) is str for arg in node.args[1:]):
         return _has_names(slot, node.args[1:], node)
     bind = _binder(Selectors(compiler, node), has_all, node)
+    source = compiler.any(node.args[0])
     if compiler.is_stream(node.args[0]):
         rows = _having_rows(compiler, node, None, None)
-        return lambda env: Stream(lambda: rows(env))
-    source = compiler.any(node.args[0])
+        return lambda env: source(env).selected(lambda: rows(env))
 
     return lambda env: _having(env[0], source(env), bind(env), node)
 
@@ -251,7 +251,7 @@ def _having(run: Run, found: Any, has: Change, node: Term) -> Any:
     if type(found) is list:
         return list(filter(_tolerant(has, node), found))
     if type(found) is Stream:
-        return found.changed(run, lambda: filter(_tolerant(has, node), found.rows()))
+        return found.selected(lambda: filter(_tolerant(has, node), found.rows()))
     document = found.value if type(found) is Row else found
     if type(document) is not dict:
         raise no_object_error(found, node)

@@ -120,7 +120,8 @@ def _wrapped(arg: Argument, declaration: Declaration, parameter: Parameter | Non
         return inner
     if parameter is None or not takes_function(parameter.annotation):
         return inner
-    arity = _ARITIES.get(parameter.name) or (count - 1 if declaration.name == "map" else declaration.functions or 1)
+    fixed = 2 if declaration.name == "fold" else declaration.functions
+    arity = _ARITIES.get(parameter.name) or (count - 1 if declaration.name == "map" else fixed or 1)
     # Numbers that no variable of the user's has.
     numbers = list(range(-arity, 0))
     variables = [Term(VAR, (number,)) for number in numbers]

@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator
 from itertools import chain, islice
 from typing import Any, Final, TypeAlias
 
-from query.arguments import Read, reader
+from query.arguments import Read, function_or_constant, reader
 from query.closures import Env, Transform, located
 from query.errors import ReqlError, ReqlQueryLogicError
 from query.evaluate import Compiler
 from query.merge import merge
 from query.registry import term
-from query.runtime import Document, Fields, Function, Index, Run, Table
-from query.tables import index_of
+from query.runtime import Document, Fields, Function, Index, Run, Table, type_error
+from query.tables import index_in, table_of
 from query.term import Term
 from query.values import Value, from_python, group_marker
 
@@ -44,7 +44,7 @@ def outer_join(sequence: object, other: object, predicate: Function) -> object:
 
 @term(50, structural=True, functions=1)
 def eq_join(
-    sequence: object, key: str | Function, table: object, *, index: str | None = None, ordered: bool = False
+    sequence: object, key: str | Function, table: object, *, index: str | None = None, ordered: Value = False
 ) -> object:
     """The pairs of rows and the documents of a table whose primary key, or key in `index`, is a field of the row.
 
@@ -74,7 +74,7 @@ def _side(need: Fields, name: str, looked_at: Fields) -> Fields:
 
 
 def _nested_loops(compiler: Compiler, node: Term, need: Fields, outer: bool) -> Transform:
-    compiled = compiler.function(node.args[2], 2)
+    compiled = function_or_constant(compiler, node.args[2], 2)
     left_fields, right_fields = compiled.fields
     others = compiler.rows(node.args[1], _side(need, "right", right_fields))
 
@@ -146,13 +146,20 @@ def _pairs(rows: Iterator[Value], key_of: Read, lookup: Lookup) -> Iterator[Valu
 
 
 def _lookup(compiler: Compiler, node: Term, fields: Fields) -> Callable[[Env], Lookup]:
-    find = index_of(compiler, node, node.args[2])
+    find_table, find_index = table_of(compiler, node.args[2]), index_in(compiler, node)
 
     def bind(env: Env) -> Lookup:
-        table, index = find(env)
-        by_key = _by_primary_key(env[0], table) if index.name == table.primary_key else _by_index(env[0], index, fields)
+        table = find_table(env)
+        by_key: Lookup | None = None
 
         def lookup(keys: list[Value]) -> list[list[Document]]:
+            nonlocal by_key
+            if not keys:
+                return []
+            if by_key is None:
+                index = find_index(env, table)
+                is_primary = index.name == table.primary_key
+                by_key = _by_primary_key(env[0], table) if is_primary else _by_index(env[0], index, fields)
             try:
                 return by_key(keys)
             except ReqlError as error:
@@ -210,7 +217,9 @@ def _at(document: Value, path: tuple[str, ...]) -> Value:
 def _(compiler: Compiler, node: Term, need: Fields) -> Transform:
     def make(env: Env, rows: Iterator[Value]) -> Iterator[Value]:
         for row in rows:
-            if type(row) is not dict or "left" not in row:
+            if type(row) is not dict:
+                raise located(type_error("OBJECT", row), node)
+            if "left" not in row:
                 raise ReqlQueryLogicError("ZIP can only be called on the result of a join.", node)
             yield merge(row["left"], row["right"]) if "right" in row else row["left"]
 

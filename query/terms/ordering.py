@@ -18,6 +18,7 @@ from typing import Any, Final, NamedTuple
 
 from query.arguments import MISSING, Read, reader, union_of
 from query.closures import Closure, Env, KeepMaker, MakeKeep, located
+from query.determinism import unproven_part
 from query.errors import ReqlError, ReqlQueryLogicError, ReqlServerCompileError
 from query.evaluate import Compiler
 from query.registry import term
@@ -69,14 +70,23 @@ class Key(NamedTuple):
 
 
 def orderings(compiler: Compiler, arg: Argument, node: Term) -> list[Ordering]:
-    """The keys that an argument stands for: a field, a function, `r.asc` or `r.desc` of one, or an array of these."""
+    """The keys that an option stands for: one, or an array of them."""
     if type(arg) is Term and arg.kind is MAKE_ARRAY:
-        return [ordering for item in arg.args for ordering in orderings(compiler, item, node)]
+        return [ordering(compiler, item, node) for item in arg.args]
     if type(arg) is list:
-        return [ordering for item in arg for ordering in orderings(compiler, item, node)]
+        return [ordering(compiler, item, node) for item in arg]
+    return [ordering(compiler, arg, node)]
+
+
+def ordering(compiler: Compiler, arg: Argument, node: Term) -> Ordering:
+    """The key that an argument stands for: a field, a function, `r.asc` or `r.desc` of one."""
     key, descending = directed(arg)
+    if type(key) is Term and key.kind is FUNC:
+        part = unproven_part(key, constant_now=True)
+        if part is not None:
+            raise ReqlQueryLogicError("Sorting by a non-deterministic function is not supported.", part)
     fields, bind = reader(compiler, key, node, MISSING)
-    return [Ordering(fields, bind, descending)]
+    return Ordering(fields, bind, descending)
 
 
 def directed(arg: Argument) -> tuple[Argument, bool]:
@@ -111,7 +121,20 @@ def comparable(value: Value) -> Any:
 
 
 def in_order(rows: list[Value], keys: Sequence[Key]) -> list[Value]:
-    """The rows sorted."""
+    """The rows sorted. A single row is not looked at, and a key only where those before it are equal."""
+    if len(rows) < 2:
+        return rows
+    try:
+        return _sorted(rows, keys)
+    except ReqlError:
+        if len(keys) == 1:
+            raise
+    first, *others = keys
+    same = groupby(_sorted(rows, [first]), lambda row: comparable(first.read(row)))
+    return [row for _, equal_rows in same for row in in_order(list(equal_rows), others)]
+
+
+def _sorted(rows: list[Value], keys: Sequence[Key]) -> list[Value]:
     for read, descending in reversed(keys):
         values = [read(row) for row in rows]
         kinds = set(map(type, values))
@@ -144,7 +167,7 @@ _NOT_INDEXED: Final = (
 
 
 def _keys(compiler: Compiler, node: Term) -> list[Ordering]:
-    keys = [key for arg in node.args[1:] for key in orderings(compiler, arg, node)]
+    keys = [ordering(compiler, arg, node) for arg in node.args[1:]]
     if not keys and "index" not in node.options:
         raise ReqlQueryLogicError("Must specify something to order by.", node)
     return keys
@@ -153,7 +176,7 @@ def _keys(compiler: Compiler, node: Term) -> list[Ordering]:
 @order_by.streams
 def _(compiler: Compiler, node: Term) -> bool:
     # A selection of an array is a `Stream`, but what is made of it is an array.
-    return "index" in node.options
+    return "index" in node.options and not _is_no_rows(node.args[0])
 
 
 @order_by.compiles
@@ -197,6 +220,8 @@ def _(compiler: Compiler, node: Term, need: Fields, keep: KeepMaker) -> Closure:
 
 
 def _over_index(compiler: Compiler, node: Term) -> Closure:
+    if _is_no_rows(node.args[0]):
+        return compiler.any(node.args[0])
     name, _ = directed(node.options["index"])
     find = slice_of_index(compiler, node, name, _NOT_INDEXED)
     rows = _index_rows(compiler, node, None, None)
@@ -206,6 +231,11 @@ def _over_index(compiler: Compiler, node: Term) -> Closure:
         return Stream(lambda: rows(env), kind, find(env).table)
 
     return ordered
+
+
+def _is_no_rows(node: Argument) -> bool:
+    """Whether a term is an empty array, which is in every order: RethinkDB asks it for no index."""
+    return node == [] if type(node) is not Term else node.kind is MAKE_ARRAY and not node.args
 
 
 def _index_rows(compiler: Compiler, node: Term, need: Fields, keep: KeepMaker) -> Closure:
@@ -218,6 +248,8 @@ def _index_rows(compiler: Compiler, node: Term, need: Fields, keep: KeepMaker) -
     def rows(env: Env) -> Iterator[Value]:
         run: Run = env[0]
         table, index, bounds = find(env)
+        if bounds.is_empty:
+            return iter(())
         test = keep(env) if keep else None
         if not keys or index.name == table.primary_key:
             return index.between(run, bounds, need, test, reverse=reverse)

@@ -8,23 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from query.arguments import function_or_constant
 from query.closures import Closure, CompiledFunction, Env, KeepMaker, MakeKeep, Transform, located
 from query.errors import ReqlError, ReqlNonExistenceError
 from query.evaluate import Compiler
 from query.registry import term
-from query.runtime import (
-    Database,
-    Document,
-    Fields,
-    Function,
-    Keep,
-    Literal,
-    Row,
-    Stream,
-)
-from query.tables import between_then_ordered, index_of, range_of, table_of, text_of
+from query.runtime import Database, Document, Fields, Function, Keep, Literal, Row, Stream, type_error
+from query.tables import between_then_ordered, index_in, index_of, range_of, table_of, text_of
 from query.term import FUNC, MAKE_OBJ, PARAMETER, Argument, Term
-from query.values import Value, equal
+from query.values import Time, Value, equal
 
 
 @term(14, on="r", structural=True)
@@ -129,9 +121,9 @@ def get_all(table: object, *keys: Value, index: str | None = None) -> Stream:
 
 @get_all.compiles
 def _(compiler: Compiler, node: Term) -> Closure:
-    find = index_of(compiler, node, node.args[0])
+    find = table_of(compiler, node.args[0])
     rows = get_all.hooks["compiles_rows"](compiler, node, None, None)
-    return lambda env: Stream(lambda: rows(env), "SELECTION<STREAM>", find(env)[0])
+    return lambda env: Stream(lambda: rows(env), "SELECTION<STREAM>", find(env))
 
 
 @get_all.compiles_rows
@@ -139,6 +131,9 @@ def _(compiler: Compiler, node: Term, need: Fields, keep: KeepMaker) -> Closure:
     find = index_of(compiler, node, node.args[0])
     keys = [compiler.value(arg) for arg in node.args[1:]]
     compiler.note(node, need, keep)
+    if not keys:
+        # As in RethinkDB the index is not even looked for.
+        return lambda env: iter(())
 
     def rows(env: Env) -> Iterator[Document]:
         _, index = find(env)
@@ -175,9 +170,9 @@ def _(compiler: Compiler, node: Term) -> Closure:
     ordered = between_then_ordered(node)
     if ordered is not None:
         return compiler.any(ordered)
-    find = index_of(compiler, node, node.args[0], "TABLE_SLICE")
+    find = table_of(compiler, node.args[0], "TABLE_SLICE")
     rows = between.hooks["compiles_rows"](compiler, node, None, None)
-    return lambda env: Stream(lambda: rows(env), "TABLE_SLICE", find(env)[0])
+    return lambda env: Stream(lambda: rows(env), "TABLE_SLICE", find(env))
 
 
 @between.compiles_rows
@@ -185,13 +180,17 @@ def _(compiler: Compiler, node: Term, need: Fields, keep: KeepMaker) -> Closure:
     ordered = between_then_ordered(node)
     if ordered is not None:
         return compiler.rows(ordered, need, keep)
-    find, bounds = index_of(compiler, node, node.args[0], "TABLE_SLICE"), range_of(compiler, node)
+    find, bounds = table_of(compiler, node.args[0], "TABLE_SLICE"), range_of(compiler, node)
+    find_index = index_in(compiler, node)
     compiler.note(node, need, keep)
 
     def rows(env: Env) -> Iterator[Document]:
-        _, index = find(env)
+        table, within = find(env), bounds(env)
+        if within.is_empty:
+            return iter(())
+        index = find_index(env, table)
         try:
-            return index.between(env[0], bounds(env), need, keep(env) if keep else None)
+            return index.between(env[0], within, need, keep(env) if keep else None)
         except ReqlError as error:
             raise located(error, node) from None
 
@@ -225,7 +224,7 @@ def filter_predicate(compiler: Compiler, node: Term) -> tuple[Fields, Callable[[
     elif type(source) is Term and source.kind.name == "literal" and source.args:
         make_test = _literal(compiler, source)
     else:
-        compiled = compiler.function(source, 1)
+        compiled = function_or_constant(compiler, source, 1)
         fields, make_test = compiled.fields[0], compiled.bind
         if type(source) is Term and source.kind is FUNC and _is_object(source.args[1]):
             fields, make_test = None, _computed_pattern(compiled, node)
@@ -259,8 +258,8 @@ def _pattern(compiler: Compiler, node: Term) -> Callable[[Env], Test]:
         tests: list[tuple[str, Test]] = [(name, bind(env)) for name, bind in fields]
 
         def test(row: Value) -> bool:
-            if type(row) is not dict:
-                return False
+            if type(row) is not dict and tests:
+                raise located(type_error("OBJECT", row), node)
             for name, holds in tests:
                 if name not in row:
                     raise _no_field(name, node)
@@ -274,12 +273,30 @@ def _pattern(compiler: Compiler, node: Term) -> Callable[[Env], Test]:
 
 
 def _part(compiler: Compiler, arg: Argument) -> Callable[[Env], Test]:
+    """The test of a field: an object and a literal match objects alone."""
     if type(arg) is Term and arg.kind is MAKE_OBJ:
-        return _pattern(compiler, arg)
+        return _of_object(_pattern(compiler, arg))
     if type(arg) is Term and arg.kind.name == "literal" and arg.args:
-        return _literal(compiler, arg)
+        return _of_object(_literal(compiler, arg))
     wanted = compiler.value(arg)
-    return lambda env: _equal_to(wanted(env))
+    return lambda env: _same_as(wanted(env))
+
+
+def _of_object(make: Callable[[Env], Test]) -> Callable[[Env], Test]:
+    def bind(env: Env) -> Test:
+        test = make(env)
+        return lambda found: type(found) is dict and test(found)
+
+    return bind
+
+
+def _same_as(wanted: Value) -> Test:
+    """The test that a field matches a value: times with their zones, since RethinkDB compares them as objects."""
+    if type(wanted) is Time:
+        return lambda found: type(found) is Time and found == wanted and found.offset_minutes == wanted.offset_minutes
+    if type(wanted) is dict:
+        return lambda found: _matches(found, wanted, None) if type(found) is dict else False
+    return _equal_to(wanted)
 
 
 def _literal(compiler: Compiler, node: Term) -> Callable[[Env], Test]:
@@ -292,7 +309,7 @@ def _equal_to(wanted: Value) -> Test:
     return lambda found: equal(found, wanted)
 
 
-def _no_field(name: str, node: Term) -> ReqlNonExistenceError:
+def _no_field(name: str, node: Term | None) -> ReqlNonExistenceError:
     return ReqlNonExistenceError(f"No attribute `{name}` in object.", node)
 
 
@@ -313,9 +330,11 @@ def _computed_pattern(compiled: CompiledFunction, node: Term) -> Callable[[Env],
     return make
 
 
-def _matches(found: Value, wanted: Value, node: Term) -> bool:
+def _matches(found: Value, wanted: Value, node: Term | None) -> bool:
     if type(wanted) is Literal:
-        return equal(found, wanted.value)
+        return type(found) is dict and equal(found, wanted.value)
+    if type(wanted) is Time:
+        return _same_as(wanted)(found)
     if type(wanted) is not dict or type(found) is not dict:
         return equal(found, wanted)
     for name, part in wanted.items():

@@ -20,7 +20,7 @@ from query.runtime import Fields, Row, Stream, runtime_type_name, sequence_error
 from query.tables import is_open
 from query.term import Term
 from query.terms.ordering import first_rows, order_by
-from query.values import Value
+from query.values import VALUE_TYPES, Bound, Value
 
 
 class Window(NamedTuple):
@@ -108,6 +108,8 @@ def _window(compiler: Compiler, node: Term) -> Closure:
         if type(found) is list or (windows.takes_text and type(found) in (str, bytes)):
             first, end = windows.of_length(env, len(found))
             return found[first:end]
+        if windows.takes_text and type(found) not in VALUE_TYPES and type(found) is not Bound:
+            raise ReqlQueryLogicError("Cannot slice non-sequences.", node)
         if windows.takes_text:
             name = runtime_type_name(found)
             raise ReqlQueryLogicError(f"Expected ARRAY, BINARY, or STRING, but found {name}.", node)

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from query.analysis import free_variables
-from query.closures import Closure, Env, as_literal, located
+from query.arguments import function_or_constant
+from query.closures import Closure, Env, as_literal, holds, located
 from query.determinism import unproven_part
 from query.errors import ReqlError, ReqlQueryLogicError
 from query.evaluate import Compiler
@@ -31,9 +32,9 @@ def insert(
     documents: dict[str, Value] | list[Value] | Source,
     *,
     conflict: str | Function = "error",
-    return_changes: bool | str = False,
-    durability: str | None = None,
-    ignore_write_hook: bool = False,
+    return_changes: Value = False,
+    durability: str = "",
+    ignore_write_hook: Value = False,
 ) -> dict[str, Value]:
     """Insert a document, a list of them, those of any Python iterable, or the rows of a query.
 
@@ -41,8 +42,8 @@ def insert(
     primary key are given a UUID; the summary lists them in `generated_keys`.
 
     - `conflict`: what to do where there is a document with that key: `"error"` counts an error, `"replace"` replaces the
-      document, `"update"` merges the new one into it, a function of the key, the old and the new document gives the one
-      to write.
+      document, `"update"` merges the new one into it, a function gives the one to write. It has three parameters: as in
+      RethinkDB the name of the primary key, the old and the new document.
     - `return_changes`: `True` lists `changes` with `old_val` and `new_val`; `"always"` lists also those documents that
       were not changed, or not written because of an `error`.
     - `durability`: `"hard"` or `"soft"`.
@@ -58,10 +59,10 @@ def update(
     selection: object,
     change: dict[str, Value] | Function,
     *,
-    return_changes: bool | str = False,
-    durability: str | None = None,
-    non_atomic: bool = False,
-    ignore_write_hook: bool = False,
+    return_changes: Value = False,
+    durability: str = "",
+    non_atomic: Value = False,
+    ignore_write_hook: Value = False,
 ) -> dict[str, Value]:
     """Merge fields into a document, the documents of a selection, or those of a table.
 
@@ -79,10 +80,10 @@ def replace(
     selection: object,
     change: dict[str, Value] | Function | None,
     *,
-    return_changes: bool | str = False,
-    durability: str | None = None,
-    non_atomic: bool = False,
-    ignore_write_hook: bool = False,
+    return_changes: Value = False,
+    durability: str = "",
+    non_atomic: Value = False,
+    ignore_write_hook: Value = False,
 ) -> dict[str, Value]:
     """Put another document in the place of a document, or of each document of a selection or a table.
 
@@ -98,11 +99,12 @@ def replace(
 def delete(
     selection: object,
     *,
-    return_changes: bool | str = False,
-    durability: str | None = None,
-    ignore_write_hook: bool = False,
+    return_changes: Value = False,
+    durability: str = "",
+    non_atomic: Value = False,
+    ignore_write_hook: Value = False,
 ) -> dict[str, Value]:
-    """Delete a document, the documents of a selection, or those of a table. Options as of `insert`.
+    """Delete a document, the documents of a selection, or those of a table. Options as of `update`.
 
     >>> r.table("posts").get(3).delete().run(db)["deleted"]
     1
@@ -117,28 +119,30 @@ def _return_changes(compiler: Compiler, node: Term) -> Callable[[Env], ReturnCha
 
     def return_changes(env: Env) -> ReturnChanges:
         found = value(env)
-        if found is True or found is False or found == "always":
-            return found  # type: ignore[no-any-return]
+        if found == "always":
+            return "always"
         if type(found) is str:
             raise located(
                 ReqlQueryLogicError(
-                    f'Invalid return_changes value `{found}` (options are `true`, `false`, and `"always"`).'
+                    f"Invalid return_changes value `{found}` (options are `true`, `false`, and `'always'`.)"
                 ),
                 node,
             )
-        raise located(type_error("BOOL", found), node)
+        return holds(found)
 
     return return_changes
 
 
 def _check_durability(compiler: Compiler, node: Term) -> Callable[[Env], None]:
-    if node.options.get("durability") in (None, "hard", "soft"):
+    if "durability" not in node.options or node.options["durability"] in ("hard", "soft"):
         return lambda env: None
     value = compiler.value(node.options["durability"])
 
     def check(env: Env) -> None:
         found = value(env)
-        if found not in (None, "hard", "soft"):
+        if type(found) is not str:
+            raise located(type_error("STRING", found), node)
+        if found not in ("hard", "soft"):
             raise located(
                 ReqlQueryLogicError(f'Durability option `{found}` unrecognized (options are "hard" and "soft").'), node
             )
@@ -146,18 +150,19 @@ def _check_durability(compiler: Compiler, node: Term) -> Callable[[Env], None]:
     return check
 
 
-def _check_atomic(compiler: Compiler, node: Term) -> Callable[[Env], None]:
-    """A closure that raises where a function is not sure to be deterministic and `non_atomic` is not given."""
+def _check_atomic(compiler: Compiler, node: Term) -> Callable[[Env], bool]:
+    """A closure that tells whether a function is sure to be deterministic; raises where not, and no `non_atomic` allows it."""
     part = unproven_part(node.args[1], constant_now=True)
     if part is None:
-        return lambda env: None
+        return lambda env: True
     non_atomic = compiler.value(node.options.get("non_atomic", False))
 
-    def check(env: Env) -> None:
-        if non_atomic(env) is not True:
+    def check(env: Env) -> bool:
+        if not holds(non_atomic(env)):
             raise ReqlQueryLogicError(
-                "Could not prove function deterministic.  Maybe you want to use the non_atomic flag?", part
+                "Could not prove argument deterministic.  Maybe you want to use the non_atomic flag?", part
             )
+        return False
 
     return check
 
@@ -168,14 +173,7 @@ def _ignores_write_hook(compiler: Compiler, node: Term) -> Callable[[Env], bool]
     if given is None:
         return lambda env: bool(env[0].options.get("ignore_write_hook", False))
     value = compiler.value(given)
-
-    def ignores(env: Env) -> bool:
-        found = value(env)
-        if type(found) is not bool:
-            raise located(type_error("BOOL", found), node)
-        return found
-
-    return ignores
+    return lambda env: holds(value(env))
 
 
 # Update, replace, delete
@@ -191,17 +189,19 @@ def _writing_rows(compiler: Compiler, node: Term, change_of: Callable[[Env], Cha
     ignores = _ignores_write_hook(compiler, node)
 
     def write(env: Env) -> Document:
+        told = return_changes(env)
         check_durability(env)
+        change = change_of(env)
         found = source(env)
         try:
             table = _table_of(found)
-            writer = Writer(env[0], table, return_changes(env), ignores_write_hook=ignores(env))
+            writer = Writer(env[0], table, told, ignores_write_hook=ignores(env))
             if type(found) is Row:
-                writer.replace_row(found.key, found.value, change_of(env))
+                writer.replace_row(found.key, found.value, change)
                 writer.flush()
             else:
                 rows = only_ids(env) if only_ids is not None and table.primary_key == "id" else found
-                writer.replace_rows(_distinct_keys(rows, table.primary_key), change_of(env))
+                writer.replace_rows(_distinct_keys(rows, table.primary_key), change)
         except ReqlError as error:
             raise located(error, node) from None
         return writer.summary.result()
@@ -228,10 +228,11 @@ def _distinct_keys(rows: Iterable[Value], name: str) -> list[Value]:
 
 @update.compiles
 def _(compiler: Compiler, node: Term) -> Closure:
-    check_atomic, compiled = _check_atomic(compiler, node), compiler.function(node.args[1], 1, body="any")
+    check_atomic = _check_atomic(compiler, node)
+    compiled = function_or_constant(compiler, node.args[1], 1, body="any")
 
     def change_of(env: Env) -> ChangeOf:
-        check_atomic(env)
+        is_proven = check_atomic(env)
         function = compiled.bind(env)
 
         def change(old: Document | None) -> Value:
@@ -241,18 +242,31 @@ def _(compiler: Compiler, node: Term) -> Closure:
             # Null changes nothing; only in replace it deletes.
             return old if new is None else merge(old, new)
 
-        return change
+        return change if is_proven else _only_documents(change)
 
     return _writing_rows(compiler, node, change_of)
 
 
+def _only_documents(change: ChangeOf) -> ChangeOf:
+    """What a function that is not proven deterministic makes of documents: as in RethinkDB it can only give documents."""
+
+    def document(old: Document | None) -> Value:
+        new = change(old)
+        if type(new) is not dict:
+            raise type_error("OBJECT", new)
+        return new
+
+    return document
+
+
 @replace.compiles
 def _(compiler: Compiler, node: Term) -> Closure:
-    check_atomic, compiled = _check_atomic(compiler, node), compiler.function(node.args[1], 1)
+    check_atomic, compiled = _check_atomic(compiler, node), function_or_constant(compiler, node.args[1], 1)
 
     def change_of(env: Env) -> ChangeOf:
-        check_atomic(env)
-        return compiled.bind(env)
+        is_proven = check_atomic(env)
+        change = compiled.bind(env)
+        return change if is_proven else _only_documents(change)
 
     return _writing_rows(compiler, node, change_of)
 
@@ -273,22 +287,24 @@ def _(compiler: Compiler, node: Term) -> Closure:
     ignores = _ignores_write_hook(compiler, node)
 
     def write(env: Env) -> Document:
-        check_durability(env)
-        table, found = find(env), source(env)
+        table = find(env)
         writer = Writer(env[0], table, return_changes(env), ignores_write_hook=ignores(env))
         try:
+            resolved = resolve(env, table)
+            check_durability(env)
+            found = source(env)
             if type(found) is Row:
                 found = found.value
             if type(found) is dict:
-                writer.insert_batch([found], resolve(env, table))
+                writer.insert_batch([found], resolved)
             elif type(found) is list:
                 for start in range(0, len(found), BATCH_DOCUMENTS):
-                    writer.insert_batch(found[start : start + BATCH_DOCUMENTS], resolve(env, table))
+                    writer.insert_batch(found[start : start + BATCH_DOCUMENTS], resolved)
             elif type(found) is Source:
-                writer.insert(documents_of(found), resolve(env, table))
+                writer.insert(documents_of(found), resolved)
             else:
                 rows = iterate(found)
-                writer.insert(iter(list(rows)) if reads(env, table) else rows, resolve(env, table))
+                writer.insert(iter(list(rows)) if reads(env, table) else rows, resolved)
         except ReqlError as error:
             raise located(error, node) from None
         return writer.summary.result()
@@ -328,7 +344,9 @@ def _resolve(compiler: Compiler, node: Term) -> Callable[[Env, Table], Resolve]:
 
     def resolve(env: Env, table: Table) -> Resolve:
         found = value(env)
-        make = _CONFLICTS.get(found) if type(found) is str else None
+        if type(found) is not str:
+            raise located(type_error("STRING", found), node)
+        make = _CONFLICTS.get(found)
         if make is None:
             raise ReqlQueryLogicError(
                 f'Conflict option `{found}` unrecognized (options are "error", "replace" and "update").'
@@ -339,10 +357,16 @@ def _resolve(compiler: Compiler, node: Term) -> Callable[[Env, Table], Resolve]:
 
 
 def _resolve_by_function(compiler: Compiler, function: Term) -> Callable[[Env, Table], Resolve]:
-    if len(function.args[0]) != 3:
-        raise ReqlQueryLogicError("The conflict function passed to `insert` should expect 3 arguments.", function)
     part = unproven_part(function, constant_now=True)
     if part is not None:
         raise ReqlQueryLogicError("The conflict function passed to `insert` must be deterministic.", part)
+    if len(function.args[0]) not in (0, 3):
+        raise ReqlQueryLogicError("The conflict function passed to `insert` should expect 3 arguments.", function)
     compiled = compiler.function(function, 3)
-    return lambda env, table: compiled.bind(env)
+
+    def resolve(env: Env, table: Table) -> Resolve:
+        # RethinkDB hands over the name of the primary key where its manual says the key.
+        name, choose = table.primary_key, compiled.bind(env)
+        return lambda key, old, new: choose(name, old, new)
+
+    return resolve

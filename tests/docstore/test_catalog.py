@@ -66,7 +66,7 @@ def test_what_is_missing_and_what_is_there_already_are_told_as_in_rethinkdb() ->
         (lambda: catalog.table("test", "x"), "Table `test.x` does not exist."),
         (lambda: catalog.create_table("test", "posts"), "Table `test.posts` already exists."),
         (lambda: catalog.create_index(posts, "author", ""), "Index `author` already exists on table `test.posts`."),
-        (lambda: catalog.drop_index(posts, "x"), "Index `x` was not found on table `test.posts`."),
+        (lambda: catalog.drop_index(posts, "x"), "Index `x` does not exist on table `test.posts`."),
     ]
     for call, message in cases:
         with pytest.raises(ReqlOpFailedError) as caught:

@@ -104,14 +104,13 @@ def test_a_summary_lists_so_many_keys_and_changes_and_warns_of_the_rest() -> Non
     summary = Summary(True, 2)
     for number in range(3):
         summary.count(None, {"id": number}, False)
-    for number in range(100_001):
         summary.add_key(number)
     result = summary.result()
     assert len(result["changes"]) == 2
-    assert len(result["generated_keys"]) == 100_000
+    assert len(result["generated_keys"]) == 2
     assert result["warnings"] == [
-        "Too many changes (3), array truncated to 2.",
-        "Too many generated keys (100001), array truncated to 100000.",
+        "Too many changes, array truncated to 2.",
+        "Too many generated keys (3), array truncated to 2.",
     ]
 
 
@@ -135,7 +134,8 @@ def test_errors_of_documents_are_counted_and_the_others_are_written(db: docstore
     documents = [{"id": 0}, {"id": 1, "n": 1}, {"id": None}, {"id": "x" * 600}, {"id": 2}]
     summary = r.table("posts").insert(documents, return_changes="always").run(db)
     assert (summary["inserted"], summary["errors"]) == (2, 3)
-    assert summary["first_error"].startswith("Duplicate primary key `id`:")
+    # What can be no document of the table is told before what meets one that is there.
+    assert summary["first_error"].startswith("Primary keys must be")
     assert [change.get("error", "")[:11] for change in summary["changes"]] == [
         "",
         "Duplicate p",
