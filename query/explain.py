@@ -29,7 +29,7 @@ from query.term import FUNC, PARAMETER, Argument, Term
 from query.values import Value
 from query.vectors import Vector
 
-SOURCES: Final = frozenset({"table", "get", "get_all", "between"})
+SOURCES: Final = frozenset({"table", "get", "get_all", "between", "get_intersecting"})
 
 _ROWLESS: Final = frozenset(
     {"insert", "info", "config", "status", "wait", "sync"}
@@ -141,7 +141,7 @@ class _Explainer:
             return "table"
         index = node.options.get("index")
         if node.kind.name == "get_nearest":
-            named = f"vector index `{self._filled(index)}`" if index is not None else "every vector"
+            named = f"index `{self._filled(index)}`" if index is not None else "every vector"
             return f"{named} of"
         if index is None or node.kind.name not in _THROUGH_INDEX:
             return None
@@ -181,6 +181,8 @@ class _Explainer:
         index = node.options.get("index")
         found = f"index `{index}`" if index else f"primary key `{table.primary_key}`"
         values = [print_query(self._filled(arg)) for arg in node.args[1:]]
+        if node.kind.name == "get_intersecting":
+            return f"{found} of {name}, intersecting {values[0]}"
         if node.kind.name != "between":
             return f"{found} of {name}, key{'s' if len(values) > 1 else ''} {', '.join(values)}"
         left = node.options.get("left_bound", "closed")
@@ -228,7 +230,7 @@ class _Explainer:
 
     def _rows_expected(self, node: Term) -> str | None:
         table = self._table(node if node.kind.name == "table" else node.args[0])
-        if table is None or node.kind.name == "get":
+        if table is None or node.kind.name in ("get", "get_intersecting"):
             return None
         if node.kind.name == "table":
             return f"{table.count(self.run):,}, counted"
