@@ -282,7 +282,7 @@ class _TableCheck:
             report.add(f"The {check.title} has {found.number} vectors, its documents make {check.wanted.number}.")
             for problem in checking.differences(self._engine, self._table.space, index, check.covers):
                 report.add(f"The {check.title} {problem}.")
-        for problem in checking.faults(self._engine, space, index.form):
+        for problem in checking.faults(self._engine, space, index):
             report.add(f"The {check.title} is damaged: {problem}.")
 
     def _find_orphans(self, check: _IndexCheck) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from docstore.documents import decode_document
 from docstore.errors import CorruptStoreError
 from docstore.indexes.base import Entry
+from docstore.indexes.vector.codes import Coder
 from docstore.indexes.vector.index import VectorIndex
 from docstore.indexes.vector.lists import read_layout
 from docstore.indexes.vector.reading import Form
@@ -41,15 +42,15 @@ def stored_entries(engine: ReadTransaction, space: int) -> Iterator[Entry]:
         yield row, member
 
 
-def faults(engine: ReadTransaction, space: int, form: Form) -> Iterator[str]:
+def faults(engine: ReadTransaction, space: int, index: VectorIndex) -> Iterator[str]:
     """What is wrong with the records among themselves, a sentence each."""
     try:
-        yield from _faults(engine, space, form)
+        yield from _faults(engine, space, index.form, index.coder)
     except CorruptStoreError as error:
         yield error.message
 
 
-def _faults(engine: ReadTransaction, space: int, form: Form) -> Iterator[str]:
+def _faults(engine: ReadTransaction, space: int, form: Form, coder: Coder) -> Iterator[str]:
     head = read_head(engine, space)
     layout = read_layout(engine, space, form.dimensions)
     if len(layout.numbers) != head.lists:
@@ -61,12 +62,12 @@ def _faults(engine: ReadTransaction, space: int, form: Form) -> Iterator[str]:
     placed = 0
     for key, data in engine.scan(space, *_range(BLOCK_PREFIX)):
         number, block = int.from_bytes(key[1:5], "big"), int.from_bytes(key[5:], "big")
-        ordinals, rows = unpack_block(data, form.row_bytes)
+        ordinals, rows = unpack_block(data, coder.code_bytes)
         sizes[number] = sizes.get(number, 0) + len(ordinals)
         placed += len(ordinals)
         records = engine.get_many(space, [ordinal_key(ordinal) for ordinal in ordinals])
         for ordinal, row, record in zip(ordinals, rows, records, strict=True):
-            if record is None or unpack_vector_record(record)[1] != row:
+            if record is None or not coder.matches(row, unpack_vector_record(record)[1]):
                 yield f"the vector {ordinal} in the block {block} of the list {number} is not the one of its record"
             elif (ordinal, number, block) not in _places(engine, space, unpack_vector_record(record)[0]):
                 yield f"the vector {ordinal} is in the block {block} of the list {number}, and is noted elsewhere"

@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from docstore.errors import CorruptStoreError
+from docstore.indexes.vector.codes import Coder
 from docstore.indexes.vector.lists import Layout, packed_list, read_layout
 from docstore.indexes.vector.reading import Form
 from docstore.indexes.vector.records import (
@@ -52,14 +53,15 @@ class Member(NamedTuple):
 class Editor:
     """Changes of one index in one transaction."""
 
-    def __init__(self, engine: WriteTransaction, space: int, form: Form) -> None:
+    def __init__(self, engine: WriteTransaction, space: int, form: Form, coder: Coder) -> None:
         self.engine = engine
         self.space = space
         self.form = form
+        self.coder = coder
         self.head = read_head(engine, space)
         self._layout: Layout | None = None
         self._layout_stamp = b""
-        self._capacity = block_capacity(form.row_bytes)
+        self._capacity = block_capacity(coder.code_bytes)
 
     # The layout
 
@@ -122,7 +124,7 @@ class Editor:
                 raise CorruptStoreError(f"The block {block} of the list {number} of a vector index is not there.")
             found = [
                 (ordinal, row)
-                for ordinal, row in zip(*unpack_block(data, self.form.row_bytes), strict=True)
+                for ordinal, row in zip(*unpack_block(data, self.coder.code_bytes), strict=True)
                 if ordinal not in ordinals
             ]
             if found:
@@ -178,33 +180,37 @@ class Editor:
 
     def put(self, members: Sequence[Member], numbers: Sequence[int]) -> None:
         """Add vectors to lists, and note where they are by their documents; they must be in no list."""
+        found = self.coder.encode(b"".join([one.row for one in members]))
+        codes = {one.ordinal: code for one, code in zip(members, found, strict=True)}
         by_list: defaultdict[int, list[Member]] = defaultdict(list)
         for one, number in zip(members, numbers, strict=True):
             by_list[number].append(one)
         places: defaultdict[bytes, list[tuple[int, int, int]]] = defaultdict(list)
         for number in sorted(by_list):
-            for one, block in self._append(number, by_list[number]):
+            for one, block in self._append(number, by_list[number], codes):
                 places[one.member].append((one.ordinal, number, block))
         self._note_places(places)
 
-    def _append(self, number: int, members: list[Member]) -> list[tuple[Member, int]]:
+    def _append(self, number: int, members: list[Member], codes: dict[int, bytes]) -> list[tuple[Member, int]]:
         """Add vectors to the last block of a list and to new ones; each with its block."""
-        engine, capacity, row_bytes = self.engine, self._capacity, self.form.row_bytes
+        engine, capacity, code_bytes = self.engine, self._capacity, self.coder.code_bytes
         _, _, block = unpack_list(engine.get(self.space, list_key(number)))
         last = engine.get(self.space, block_key(number, block - 1)) if block else None
         placed: list[tuple[Member, int]] = []
         start = 0
         if last is not None:
-            ordinals, rows = unpack_block(last, row_bytes)
+            ordinals, rows = unpack_block(last, code_bytes)
             start = min(len(members), max(0, capacity - len(rows)))
             if start:
                 fresh = members[:start]
-                data = pack_block(ordinals + [one.ordinal for one in fresh], rows + [one.row for one in fresh])
+                data = pack_block(
+                    ordinals + [one.ordinal for one in fresh], rows + [codes[one.ordinal] for one in fresh]
+                )
                 engine.put(self.space, block_key(number, block - 1), data)
                 placed += [(one, block - 1) for one in fresh]
         while start < len(members):
             fresh = members[start : start + capacity]
-            data = pack_block([one.ordinal for one in fresh], [one.row for one in fresh])
+            data = pack_block([one.ordinal for one in fresh], [codes[one.ordinal] for one in fresh])
             engine.put(self.space, block_key(number, block), data)
             placed += [(one, block) for one in fresh]
             start += capacity
@@ -226,15 +232,14 @@ class Editor:
 
     def members_of(self, number: int) -> list[Member]:
         """The vectors of a list."""
-        ordinals, packed = packed_list(self.engine, self.space, self.form, number)
+        ordinals, _ = packed_list(self.engine, self.space, self.coder, number)
         found = [int(one) for one in np.frombuffer(ordinals, "<u8")]
-        size = self.form.row_bytes
         records = self.engine.get_many(self.space, [ordinal_key(one) for one in found])
         if None in records:
             raise CorruptStoreError(f"A vector of the list {number} of a vector index is not there.")
         return [
-            Member(ordinal, unpack_vector_record(data)[0], packed[place * size : (place + 1) * size])
-            for place, (ordinal, data) in enumerate(zip(found, records, strict=True))
+            Member(ordinal, *unpack_vector_record(data))
+            for ordinal, data in zip(found, records, strict=True)
             if data is not None
         ]
 
@@ -249,7 +254,7 @@ class Editor:
         """Cut some vectors out of a list; they are to be put elsewhere."""
         gone: defaultdict[tuple[int, int], set[int]] = defaultdict(set)
         for key, data in list(self.engine.scan(self.space, *blocks_of(number))):
-            found = ordinals.intersection(unpack_block(data, self.form.row_bytes)[0])
+            found = ordinals.intersection(unpack_block(data, self.coder.code_bytes)[0])
             if found:
                 gone[number, int.from_bytes(key[5:], "big")] = found
         self._cut(gone)

@@ -16,6 +16,7 @@ from docstore.indexes.base import Entry, Update, changing, decoder
 from docstore.indexes.function import IndexFunction
 from docstore.indexes.refusing import WithoutOrder, WithoutShapes
 from docstore.indexes.vector.balance import mend, steps_for
+from docstore.indexes.vector.codes import coder_of
 from docstore.indexes.vector.editing import Editor
 from docstore.indexes.vector.lists import State, read_state
 from docstore.indexes.vector.reading import NOTHING, Form, Found, FoundOf, Skipped, vectors_of
@@ -48,8 +49,10 @@ class VectorIndex(WithoutShapes, WithoutOrder):
         self.form = Form(definition.options)
         self.method = cast(str, definition.options["method"])
         self._table = table
+        seed = cast(int, definition.options["seed"])
+        self.coder = coder_of(self.form, self.method, seed)
         self._space = definition.space
-        self._seed = cast(int, definition.options["seed"])
+        self._seed = seed
         self._function = IndexFunction(definition.function)
         self.fields: Fields = self._function.fields
         self._state: State | None = None
@@ -92,7 +95,7 @@ class VectorIndex(WithoutShapes, WithoutOrder):
     def _edit(
         self, engine: WriteTransaction, gone: list[bytes], come: list[tuple[bytes, bytes]], skipped: Counter[str]
     ) -> int:
-        editor = Editor(engine, self._space, self.form)
+        editor = Editor(engine, self._space, self.form, self.coder)
         state = self._state
         if state is not None:
             editor.trust(state.layout, state.head.layout)
@@ -142,7 +145,7 @@ class VectorIndex(WithoutShapes, WithoutOrder):
 
     def state(self, engine: ReadTransaction) -> State:
         """What there is to know of the index in a transaction."""
-        state = self._state = read_state(engine, self._space, self.form, self._state)
+        state = self._state = read_state(engine, self._space, self.form, self.coder, self._state)
         return state
 
     def nearest(self, run: Run, wanted: Nearest) -> list[tuple[float, Document]]:
@@ -194,4 +197,4 @@ class VectorIndex(WithoutShapes, WithoutOrder):
 
     def status(self, engine: ReadTransaction) -> Document:
         """What `index_status` tells of the vectors."""
-        return status_of(engine, self._space, self.form, self.definition.options)
+        return status_of(engine, self._space, self.form, self.coder.code_bytes, self.definition.options)

@@ -13,17 +13,20 @@ from typing import Any, Final
 import numpy as np
 
 from docstore.errors import CorruptStoreError
+from docstore.indexes.vector.codes import Coder
 from docstore.indexes.vector.reading import Form
 from docstore.indexes.vector.records import (
     CENTROID_PREFIX,
     Head,
     blocks_of,
     list_key,
+    ordinal_key,
     read_head,
     split_block,
     unpack_list,
+    unpack_vector_record,
 )
-from docstore.indexes.vector.scoring import Prepared, prepare
+from docstore.indexes.vector.scoring import Prepared, joined, prepare
 from docstore.storage.engine import ReadTransaction
 
 CACHE_BYTES: Final = 640 * 2**20
@@ -33,16 +36,19 @@ CACHE_BYTES: Final = 640 * 2**20
 class ListData:
     """The vectors of one list, ready to be scored, and their ordinals."""
 
-    __slots__ = ("ordinals", "prepared")
+    __slots__ = ("exact", "ordinals", "prepared")
 
     def __init__(self, ordinals: Any, prepared: Prepared) -> None:
         self.ordinals = ordinals
         self.prepared = prepared
+        self.exact: Prepared | None = None
+        """The vectors themselves, where the list has codes of them and they were asked for."""
 
     @property
     def nbytes(self) -> int:
         """The memory that it takes."""
-        return int(self.ordinals.nbytes) + self.prepared.nbytes + 200
+        exact = 0 if self.exact is None else self.exact.nbytes
+        return int(self.ordinals.nbytes) + self.prepared.nbytes + exact + 200
 
 
 class _Cache:
@@ -65,10 +71,18 @@ class _Cache:
                 if self._bytes > CACHE_BYTES:
                     self._forget()
 
+    def grew(self, more: int) -> None:
+        """Reckon with more memory of lists that are kept."""
+        with self._lock:
+            self._bytes += more
+            if self._bytes > CACHE_BYTES:
+                self._forget()
+
     def _forget(self) -> None:
         self.generation += 1
         for stamp in list(self._lists):
-            self._bytes -= self._lists.pop(stamp).nbytes
+            gone = self._lists.pop(stamp)
+            self._bytes -= gone.nbytes
             if self._bytes <= CACHE_BYTES // 2:
                 return
 
@@ -118,15 +132,26 @@ def read_layout(engine: ReadTransaction, space: int, dimensions: int) -> Layout:
 class State:
     """What is known of an index in one state of its contents; the vectors of its lists as they are asked for."""
 
-    __slots__ = ("_generation", "_held", "form", "head", "layout", "space")
+    __slots__ = ("_all", "_generation", "_held", "coder", "form", "head", "layout", "space")
 
-    def __init__(self, head: Head, layout: Layout, form: Form, space: int) -> None:
+    def __init__(self, head: Head, layout: Layout, form: Form, coder: Coder, space: int) -> None:
         self.head = head
         self.layout = layout
         self.form = form
+        self.coder = coder
         self.space = space
         self._held: dict[int, ListData] = {}
         self._generation = cache.generation
+        self._all: tuple[Any, Prepared] | None = None
+
+    def all_codes(self, engine: ReadTransaction) -> tuple[Any, Prepared]:
+        """The ordinals and the codes of all lists, side by side; for codes of bits."""
+        found = self._all
+        if found is None:
+            lists = [one for one in [self.list(engine, number) for number in self.layout.numbers] if len(one.ordinals)]
+            ordinals = np.concatenate([one.ordinals for one in lists])
+            found = self._all = (ordinals, joined([one.prepared for one in lists]))
+        return found
 
     def list(self, engine: ReadTransaction, number: int) -> ListData:
         """The vectors of a list."""
@@ -134,33 +159,48 @@ class State:
             self._held, self._generation = {}, cache.generation
         data = self._held.get(number)
         if data is None:
-            data = self._held[number] = read_list(engine, self.space, self.form, number)
+            data = self._held[number] = read_list(engine, self.space, self.coder, number)
         return data
 
+    def exact(self, engine: ReadTransaction, number: int) -> tuple[Any, Prepared]:
+        """The ordinals of a list, and its vectors themselves."""
+        data = self.list(engine, number)
+        if self.coder.exact:
+            return data.ordinals, data.prepared
+        if data.exact is None:
+            keys = [ordinal_key(ordinal) for ordinal in data.ordinals.tolist()]
+            records = engine.get_many(self.space, keys)
+            rows = [unpack_vector_record(record)[1] for record in records if record is not None]
+            if len(rows) < len(keys):
+                raise CorruptStoreError(f"A vector of the list {number} of a vector index is not there.")
+            data.exact = prepare(self.form, b"".join(rows))
+            cache.grew(data.exact.nbytes)
+        return data.ordinals, data.exact
 
-def read_list(engine: ReadTransaction, space: int, form: Form, number: int) -> ListData:
+
+def read_list(engine: ReadTransaction, space: int, coder: Coder, number: int) -> ListData:
     """The vectors of a list, from the cache where they are in it."""
     stamp, _, _ = unpack_list(engine.get(space, list_key(number)))
     data = cache.get(stamp)
     if data is None:
-        ordinals, packed = packed_list(engine, space, form, number)
-        data = ListData(np.frombuffer(ordinals, "<u8"), prepare(form, packed))
+        ordinals, packed = packed_list(engine, space, coder, number)
+        data = ListData(np.frombuffer(ordinals, "<u8"), coder.prepare(packed))
         if stamp:
             cache.put(stamp, data)
     return data
 
 
-def packed_list(engine: ReadTransaction, space: int, form: Form, number: int) -> tuple[bytes, bytes]:
-    """The ordinals of a list and its vectors, packed."""
-    blocks = [split_block(data, form.row_bytes) for _, data in engine.scan(space, *blocks_of(number))]
+def packed_list(engine: ReadTransaction, space: int, coder: Coder, number: int) -> tuple[bytes, bytes]:
+    """The ordinals of a list and the codes of its vectors, one after the other."""
+    blocks = [split_block(data, coder.code_bytes) for _, data in engine.scan(space, *blocks_of(number))]
     return b"".join([block[0] for block in blocks]), b"".join([block[1] for block in blocks])
 
 
-def read_state(engine: ReadTransaction, space: int, form: Form, before: State | None) -> State:
+def read_state(engine: ReadTransaction, space: int, form: Form, coder: Coder, before: State | None) -> State:
     """The state of an index in a transaction; `before` itself where nothing has changed."""
     head = read_head(engine, space)
     if before is not None and before.head.stamp == head.stamp:
         return before
     if before is not None and before.head.layout == head.layout:
-        return State(head, before.layout, form, space)
-    return State(head, read_layout(engine, space, form.dimensions), form, space)
+        return State(head, before.layout, form, coder, space)
+    return State(head, read_layout(engine, space, form.dimensions), form, coder, space)

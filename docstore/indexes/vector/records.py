@@ -5,7 +5,7 @@
 | `h`                       | the head: a MessagePack map, see `Head`                                                        |
 | `c` list                  | the centroid of a list: its numbers as float32, little endian                                 |
 | `l` list                  | the list: its stamp in 8 bytes, its vectors and the number of its next block in 4 each          |
-| `b` list, block           | a block: its vectors in 4 bytes, 4 of zero, their ordinals in 8 each, then they, packed; little endian |
+| `b` list, block           | a block: its vectors in 4 bytes, 4 of zero, their ordinals in 8 each, then their codes; little endian |
 | `o` ordinal               | a vector: the length of its document's key in 2 bytes, that key, the vector in packed form      |
 | `m` key of a document     | for each of its vectors: the ordinal in 8 bytes, the list and the block in 4 each               |
 | `n` SHA-256 of such a key | the same, where the key has 507 bytes and `m` would not fit in front                           |

@@ -62,6 +62,12 @@ def _words(rows: Any) -> Any:
     return np.ascontiguousarray(padded.view(np.uint64).T)
 
 
+def joined(parts: list[Prepared]) -> Prepared:
+    """Several prepared codes of bits as one."""
+    squares = None if parts[0].squares is None else np.concatenate([part.squares for part in parts])
+    return Prepared(np.concatenate([part.rows for part in parts], axis=1), squares)
+
+
 Score = Callable[[Prepared], Any]
 
 

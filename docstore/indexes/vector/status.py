@@ -13,10 +13,12 @@ from query.runtime import Document
 from query.values import Value
 
 
-def status_of(engine: ReadTransaction, space: int, form: Form, options: Mapping[str, Value]) -> Document:
+def status_of(
+    engine: ReadTransaction, space: int, form: Form, code_bytes: int, options: Mapping[str, Value]
+) -> Document:
     """The state of an index.
 
-    `bytes` are those of the packed vectors in lists; `dead_share` is the share of them that belongs to vectors which are
+    `bytes` are those of the vectors, or codes of them, in lists; `dead_share` is the share of them that belongs to vectors which are
     gone; `balance` is the longest list in target lengths.
     """
     head = read_head(engine, space)
@@ -27,7 +29,7 @@ def status_of(engine: ReadTransaction, space: int, form: Form, options: Mapping[
         "advice": _advice(head.vectors, head.skipped, options),
         "arguments": options["arguments"],
         "balance": round(max(sizes, default=0) / TARGET_VECTORS, 3),
-        "bytes": sum(sizes) * form.row_bytes,
+        "bytes": sum(sizes) * code_bytes,
         "dead_share": 0.0,
         "dimensions": form.dimensions,
         "lists": head.lists,

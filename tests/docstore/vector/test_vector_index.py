@@ -14,7 +14,7 @@ import docstore
 from docstore import Connection
 from query.builder import r
 from query.errors import ReqlError, ReqlOpFailedError, ReqlQueryLogicError, ReqlResourceLimitError
-from tests.docstore.vector.oracle import check_nearest
+from tests.docstore.vector.oracle import check_nearest, recall
 
 NUMBERS = {"float32": np.float32, "float16": np.float16, "int8": np.int8, "bits": np.bool_}
 
@@ -59,11 +59,11 @@ def status(db: Connection, name: str = "v") -> Any:
     [(m, k) for m in ("cosine", "l2", "l1", "inner_product") for k in ("float32", "float16", "int8")]
     + [("hamming", "bits"), ("jaccard", "bits")],
 )
-@pytest.mark.parametrize("method", ["auto", "flat", "ivfflat"])
+@pytest.mark.parametrize("method", ["auto", "flat", "ivfflat", "ivfsq8", "ivfrabitq"])
 def test_the_nearest_of_every_measure_and_type(
     db: Connection, measure: str, kind: str, method: str, built: str
 ) -> None:
-    if kind == "bits" and method == "ivfflat":
+    if kind == "bits" and method.startswith("ivf"):
         pytest.skip("bits have no lists")
     vectors = drawn(700, 20, kind)
     if built == "before":
@@ -348,3 +348,77 @@ def test_other_terms_refuse_a_vector_index(db: Connection, query: Any) -> None:
     create(db, dimensions=2)
     with pytest.raises(ReqlQueryLogicError, match="Only get_nearest can use a vector index"):
         list(query.run(db))
+
+
+@pytest.mark.parametrize("method", ["auto", "ivfflat", "ivfsq8", "ivfrabitq"])
+@pytest.mark.parametrize("measure", ["cosine", "l2", "inner_product"])
+def test_many_vectors_are_found_through_lists(measure: str, method: str) -> None:
+    chance = np.random.default_rng(4)
+    spread = chance.standard_normal((12, 40))
+    rows = (chance.standard_normal((11_000, 12)) @ spread + 0.3 * chance.standard_normal((11_000, 40)) + 0.2).astype(
+        "f4"
+    )
+    vectors = dict(enumerate(rows))
+    with docstore.connect() as db:
+        r.table_create("t").run(db)
+        create(db, dimensions=40, measure=measure, method=method)
+        insert(db, vectors)
+        assert status(db)["lists"] > 25
+        assert status(db)["balance"] <= 2
+        shares, filtered = [], []
+        for query in rows[:20] + np.float32(0.1):
+            found = r.table("t").get_nearest(query, index="v", max_results=10).run(db)
+            shares.append(recall(found, vectors, query, measure, 10))
+            exact = r.table("t").get_nearest(query, index="v", max_results=10, exact=True).run(db)
+            check_nearest(exact, vectors, query, measure, 10)
+            few = r.table("t").get_nearest(query, index="v", max_results=10, filter=r.row["id"] % 50 == 7).run(db)
+            filtered.append(recall(few, {key: vectors[key] for key in range(7, 11_000, 50)}, query, measure, 10))
+        assert np.mean(shares) >= (0.6 if method == "ivfrabitq" else 0.9)
+        assert np.mean(filtered) >= 0.99
+        assert len(r.table("t").get_nearest(rows[0], index="v", max_results=10, probes=1).run(db)) == 10
+        assert docstore.check(db).problems == []
+
+
+def test_bits_of_many_dimensions_are_enough() -> None:
+    chance = np.random.default_rng(4)
+    rows = (chance.standard_normal((10_500, 24)) @ chance.standard_normal((24, 256))).astype("f4")
+    vectors = dict(enumerate(rows))
+    with docstore.connect() as db:
+        r.table_create("t").run(db)
+        insert(db, vectors)
+        create(db, dimensions=256)
+        shares = []
+        for query in rows[:20] + chance.standard_normal((20, 256)).astype("f4"):
+            assert "codes of all 10,500" in str(r.table("t").get_nearest(query, index="v").explain(db))
+            found = r.table("t").get_nearest(query, index="v", max_results=10).run(db)
+            shares.append(recall(found, vectors, query, "cosine", 10))
+            found = r.table("t").get_nearest(query, index="v", max_results=10, probes=20).run(db)
+            assert len(found) == 10
+            assert len(r.table("t").get_nearest(query, index="v", max_results=500).run(db)) == 500
+        assert np.mean(shares) >= 0.9
+        assert docstore.check(db).problems == []
+
+
+def test_recall_holds_while_everything_drifts_away() -> None:
+    chance = np.random.default_rng(2)
+    middles = chance.standard_normal((30, 16)) * 4
+    with docstore.connect() as db:
+        r.table_create("t").run(db)
+        create(db, dimensions=16, measure="l2", method="ivfflat")
+        vectors: dict[int, Any] = {}
+        for turn in range(6):
+            places = chance.integers(0, 30, 11_000)
+            rows = (middles[places] + chance.standard_normal((11_000, 16)) + 3 * turn).astype("f4")
+            for start in range(0, 11_000, 1_100):
+                fresh = {key: rows[key] for key in range(start, start + 1_100)}
+                documents = [{"id": key, "v": row} for key, row in fresh.items()]
+                r.table("t").insert(documents, conflict="replace").run(db)
+                vectors |= fresh
+        shares = []
+        for query in rows[:40] + np.float32(0.3):
+            found = r.table("t").get_nearest(query, index="v", max_results=10).run(db)
+            shares.append(recall(found, vectors, query, "l2", 10))
+        assert np.mean(shares) >= 0.93
+        assert status(db)["vectors"] == 11_000
+        assert status(db)["balance"] <= 3
+        assert docstore.check(db).problems == []
