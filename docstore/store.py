@@ -174,7 +174,8 @@ class OpenStore:
         try:
             found = schema.tables[database][name]
         except KeyError:
-            found = system_table(name) if database == SYSTEM else schema.table(database, name)
+            names = run.options.get("identifier_format") != "uuid"
+            found = system_table(name, names=names) if database == SYSTEM else schema.table(database, name)
         return cast(StoredTable, found)
 
     def find_table(self, run: Run, database: str | None, name: str) -> StoredTable | None:

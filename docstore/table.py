@@ -73,6 +73,10 @@ class StoredTable:
         """See `query.runtime.Table`."""
         return cast("str | None", self.definition.options.get("write_hook"))
 
+    def identified(self, form: str) -> StoredTable:
+        """See `query.runtime.Table`."""
+        return self
+
     # Reading
 
     def get(self, run: Run, key: Value) -> Document | None:

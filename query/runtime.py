@@ -181,6 +181,9 @@ class Table(Protocol):
     def write_hook(self) -> str | None:
         """The wire form of the function that every write goes through (`query.hooks`); None where there is none."""
 
+    def identified(self, form: str) -> Table:
+        """The same table, whose rows tell databases by `"name"` or by `"uuid"` if they are about databases."""
+
     def get(self, run: Run, key: Value) -> Document | None:
         """The document of a primary key."""
 

@@ -18,6 +18,8 @@ def table_of(compiler: Compiler, node: Argument, wanted: str = "TABLE") -> Calla
     if type(node) is Term and node.kind.name == "table" and len(node.args) <= 2:
         if node.options:
             _check_modes(node)
+            if "identifier_format" in node.options:
+                return _identified(compiler, node)
         if type(node.args[0]) is str and len(node.args) == 1:
             return _default_table(node, node.args[0])
         parts = [compiler.any(arg) for arg in node.args]
@@ -57,6 +59,13 @@ def _check_modes(node: Term) -> None:
         found = node.options.get(option)
         if type(found) is str and found not in known:
             raise ReqlQueryLogicError(f"{title} `{found}` unrecognized (options are {names}).", node)
+
+
+def _identified(compiler: Compiler, node: Term) -> Callable[[Env], Table]:
+    """A closure of a table that tells databases and servers by their names or by their ids, as a system table can."""
+    form = compiler.value(node.options["identifier_format"])
+    find = table_of(compiler, Term(node.kind, node.args))
+    return lambda env: find(env).identified(text_of(form(env)))
 
 
 def _default_table(node: Term, name: str) -> Callable[[Env], Table]:

@@ -60,6 +60,10 @@ class SystemTable:
         """See `query.runtime.Table`."""
         return None
 
+    def identified(self, form: str) -> SystemTable:
+        """See `query.runtime.Table`."""
+        return SystemTable(self.name, form != "uuid")
+
     # Reading
 
     def rows(self, run: Run) -> list[Document]:

@@ -6,10 +6,11 @@ little to do; what `config` gives can be updated, and what is set there holds.
 
 from __future__ import annotations
 
+from query.closures import as_value
 from query.errors import ReqlQueryLogicError
 from query.registry import term
 from query.runtime import Database, Row, Run, Table
-from query.tables import whole_table
+from query.tables import text_of, whole_table
 from query.values import Value
 
 _READINESS = ("ready_for_outdated_reads", "ready_for_reads", "ready_for_writes", "all_replicas_ready")
@@ -155,6 +156,7 @@ def grant(run: Run, *arguments: object) -> dict[str, Value]:
     1
     """
     *scope, user, permissions = arguments
+    user, permissions = text_of(as_value(user)), as_value(permissions)
     if not scope:
         assert run.store is not None
         return run.store.administer(run, "grant", None, user, permissions)  # type: ignore[no-any-return]
