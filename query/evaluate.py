@@ -425,6 +425,8 @@ class Compiler:
 
     def _with_args(self, node: Term, declaration: Declaration) -> Closure:
         """A term with `r.args` among its arguments is compiled anew, with the values in place, whenever it runs."""
+        if node.kind.name == "order_by":
+            raise ReqlQueryLogicError("r.args is not supported in an order_by or union command yet.", node)
         if all(type(arg) is not Term or arg.kind.name != "args" or _is_array(arg.args[0]) for arg in node.args):
             spliced: list[Argument] = []
             for arg in node.args:

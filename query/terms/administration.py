@@ -173,7 +173,7 @@ def index_create(
 @index_create.compiles
 def _(compiler: Compiler, node: Term) -> Closure:
     source, name = compiler.any(node.args[0]), compiler.value(node.args[1])
-    function = _index_function(compiler, node.args[2] if len(node.args) > 2 else None)
+    function = _index_function(compiler, node.args[2]) if len(node.args) > 2 else lambda env: None
     options = {option: compiler.value(arg) for option, arg in node.options.items()}
 
     def create(env: Env) -> Value:
@@ -203,9 +203,9 @@ def _index_function(compiler: Compiler, node: Argument) -> Closure:
 def _binary(compiler: Compiler, node: Argument) -> Closure:
     value = compiler.value(node)
 
-    def binary(env: Env) -> bytes | None:
+    def binary(env: Env) -> bytes:
         found = value(env)
-        if found is None or type(found) is bytes:
+        if type(found) is bytes:
             return found
         raise located(type_error("FUNCTION", found), node)
 

@@ -276,8 +276,8 @@ def _part(compiler: Compiler, arg: Argument) -> Callable[[Env], Test]:
     """The test of a field: an object and a literal match objects alone."""
     if type(arg) is Term and arg.kind is MAKE_OBJ:
         return _of_object(_pattern(compiler, arg))
-    if type(arg) is Term and arg.kind.name == "literal" and arg.args:
-        return _of_object(_literal(compiler, arg))
+    if type(arg) is Term and arg.kind.name == "literal":
+        return _of_object(_literal(compiler, arg)) if arg.args else lambda env: lambda found: False
     wanted = compiler.value(arg)
     return lambda env: _same_as(wanted(env))
 
