@@ -172,10 +172,10 @@ def change_user(transaction: Transaction, old: Row, new: Row) -> None:
     users = dict(transaction.catalog.users)
     name = (new or old or {})["id"]
     if type(name) is not str:
-        raise _malformed("users", f"In `id`: Expected a string; got {pretty(name)}")
+        raise ReqlOpFailedError(f"Expected a username as the primary key, got {pretty(name)}")
     if new is None:
         if name == ADMIN:
-            raise ReqlOpFailedError(f"The user `{ADMIN}` can't be deleted.")
+            raise ReqlOpFailedError(f"The user `{ADMIN}` can't be deleted")
         del users[name]
     else:
         _check_fields("users", new, {"id", "password"}, {"id", "password"})
@@ -205,8 +205,9 @@ def _name(table: str, kind: Any, found: Value) -> str:
         raise _malformed(table, f"In `name`: Expected a {kind.lower()} name; got {pretty(found)}")
     try:
         check_name(kind, found)
-    except ReqlError as error:
-        raise _malformed(table, f"In `name`: {error.message}") from None
+    except ReqlError:
+        text = f"In `name`: {pretty(found)} is not a valid {kind.lower()} name; Use A-Z, a-z, 0-9, _ and - only"
+        raise _malformed(table, text) from None
     return found
 
 
@@ -216,10 +217,12 @@ def _check_fields(table: str, row: Document, known: set[str], required: set[str]
         raise _malformed(table, f"Expected a field named `{missing}`.")
     extra = sorted(row.keys() - known)
     if extra:
-        raise _malformed(table, f"Unexpected key(s) `{'`, `'.join(extra)}`.")
+        raise _malformed(table, f"Unexpected key(s): {' '.join(extra)}")
 
 
 def _malformed(table: str, problem: str) -> ReqlOpFailedError:
+    if table == "users":
+        return ReqlOpFailedError(problem)
     return ReqlOpFailedError(f"The change you're trying to make to `{SYSTEM}.{table}` has the wrong format. {problem}")
 
 
