@@ -94,6 +94,7 @@ def keep_building(path: str, seed: int) -> None:
         "tags": (r.row["tags"], {"multi": True}),
         "kind_text": ([r.row["kind"], r.row["text"]], {}),
         "double": (lambda row: row["kind"] * 2, {}),
+        "place": (lambda row: r.point(row["kind"], 0), {"geo": True}),
     }
     db = docstore.connect(path)
     documents = r.table("documents")
