@@ -306,10 +306,10 @@ def _no_such_term(what: str, kind: type, name: str) -> AttributeError:
 
 
 def _levels_over(value: Any, limit: int) -> bool:
-    """Whether plain data is nested more deeply than a limit."""
+    """Whether plain data is nested more deeply than a limit, what is in the innermost array or object counted too."""
+    if limit <= 0:
+        return True
     if isinstance(value, Mapping | list | tuple):
-        if limit <= 0:
-            return True
         items = value.values() if isinstance(value, Mapping) else value
         return any(_levels_over(item, limit - 1) for item in items)
     return False

@@ -23,6 +23,7 @@ from query.annotations import accepted, argument_error, takes_function, takes_so
 from query.closures import arity_error
 from query.errors import ReqlArgumentError, ReqlDriverCompileError, ReqlServerCompileError
 from query.geometries import PSEUDO_TYPE
+from query.json_text import is_whole
 from query.printer import Path, underline
 from query.registry import Declaration, Parameter
 from query.term import FUNC, VAR, Argument, Source, Term, expand, make_array, make_object
@@ -126,10 +127,10 @@ def function_term(function: Callable[..., Any], chain: type[Chain]) -> Term:
     _nesting.depth += wanted
     try:
         body = function(*[chain(Term(VAR, (number,))) for number in numbers])
-        if body is None:
+        name = getattr(function, "__name__", function)
+        if body is None and name != "<lambda>":
             raise ReqlDriverCompileError(
-                f"A function of a query must return something, but `{getattr(function, '__name__', function)}` "
-                "returned None. Did it forget `return`?"
+                f"A function of a query must return something, but `{name}` returned None. Did it forget `return`?"
             )
         return Term(FUNC, (numbers, to_argument(body, chain)))
     except RecursionError:
@@ -207,6 +208,6 @@ def check_constant(parameter: Parameter, arg: Argument) -> None:
     if kind not in VALUE_TYPES or arg is None:
         return
     wanted = accepted(parameter.annotation)
-    if wanted is None or (kind in wanted.types and not (wanted.whole and kind is float and not arg.is_integer())):
+    if wanted is None or (kind in wanted.types and not (wanted.whole and kind is float and not is_whole(arg))):
         return
     raise ReqlArgumentError(argument_error(wanted, arg).message)

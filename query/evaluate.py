@@ -81,6 +81,7 @@ class Compiler:
         self.whole = whole
         self.is_widened = False
         self.notes: dict[int, Note] = {}
+        self._known: dict[tuple[str, int], tuple[Term, bool]] = {}
         self.scope: dict[int, int] = {}
         self.value_slots: set[int] = set()
         self.row_slot = -1
@@ -238,10 +239,11 @@ class Compiler:
 
     def is_stream(self, node: Argument) -> bool:
         """Whether the term is sure to be a sequence whose rows are made one by one, and not grouped."""
-        if type(node) is not Term or self.is_special(node):
-            return False
+        return type(node) is Term and self._once("stream", node, self._find_stream)
+
+    def _find_stream(self, node: Term) -> bool:
         declaration = BY_KIND.get(node.kind)
-        if declaration is None:
+        if declaration is None or self.is_special(node):
             return False
         if "streams" in declaration.hooks:
             return bool(declaration.hooks["streams"](self, node))
@@ -253,19 +255,24 @@ class Compiler:
 
     def is_grouped(self, node: Argument) -> bool:
         """Whether the term is grouped data."""
-        while type(node) is Term:
-            name = node.kind.name
-            if name in _GIVE_ON and any(map(self.is_grouped, _GIVE_ON[name](node.args))):
-                return True
-            if name == "group":
-                return True
-            if name in _OPAQUE_TO_GROUPS:
-                return False
-            declaration = BY_KIND.get(node.kind)
-            if declaration is None or not node.args or not (declaration.arguments or declaration.rest):
-                return False
-            node = node.args[0]
-        return False
+        return type(node) is Term and self._once("grouped", node, self._find_grouped)
+
+    def _find_grouped(self, node: Term) -> bool:
+        name, declaration = node.kind.name, BY_KIND.get(node.kind)
+        if name == "group":
+            return True
+        if name in _GIVE_ON and any(map(self.is_grouped, _GIVE_ON[name](node.args))):
+            return True
+        if declaration is None or name in _OPAQUE_TO_GROUPS or not (declaration.arguments or declaration.rest):
+            return False
+        return bool(node.args) and self.is_grouped(node.args[0])
+
+    def _once(self, what: str, node: Term, find: Callable[[Term], bool]) -> bool:
+        """What is found of a term, looked for once: each link of a chain asks that of all before it."""
+        known = self._known.get((what, id(node)))
+        if known is None:
+            known = self._known[what, id(node)] = (node, find(node))
+        return known[1]
 
     def is_grouped_stream(self, node: Argument) -> bool:
         """Whether the term is grouped data whose rows are worked on one by one, as they come from `group`."""

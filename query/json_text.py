@@ -1,7 +1,7 @@
 """Values as JSON text: as `to_json_string` gives it, and as errors show it.
 
-Fields are in the order of their names, and a number that is whole has no point, as RethinkDB writes them. What JSON
-has no form for is an object with a `$reql_type$`: binary, times, geometry, vectors.
+Fields are in the order of their names, and a number that is whole, up to 2**53, has no point, as RethinkDB writes them. Ints
+have all their digits. What JSON has no form for is an object with a `$reql_type$`: binary, times, geometry, vectors.
 """
 
 from __future__ import annotations
@@ -12,8 +12,7 @@ from base64 import b64encode
 from typing import Any, Final
 
 from query.errors import ReqlQueryLogicError
-from query.geometries import Geometry
-from query.values import MAX_INT, MIN_INT, Bound, Time, Value
+from query.values import Bound, Time, Value
 from query.vectors import Vector
 
 MAX_SHOWN: Final = 300
@@ -27,17 +26,25 @@ def compact(value: Value) -> str:
     '{"a":"ü","b":[1,null]}'
     """
     kind = type(value)
-    if kind is str:
-        return _quoted(value)
-    if kind is int or kind is float:
-        return number_text(value)
     if kind is dict:
         return "{" + ",".join([f"{_quoted(name)}:{compact(value[name])}" for name in sorted(value)]) + "}"
     if kind is list:
         return "[" + ",".join(map(compact, value)) + "]"
-    if value is None or kind is bool:
-        return "null" if value is None else "true" if value else "false"
-    return compact(_plain(value))
+    if kind is Bound:
+        raise ReqlQueryLogicError(f"Cannot convert `{value!r}` to JSON.")
+    return _scalar(value) if kind in _SCALARS else compact(as_object(value))
+
+
+_SCALARS: Final = frozenset({str, int, float, bool, type(None)})
+
+
+def _scalar(value: Value) -> str:
+    kind = type(value)
+    if kind is str:
+        return _quoted(value)
+    if kind is int or kind is float:
+        return number_text(value)
+    return "null" if value is None else "true" if value else "false"
 
 
 _ESCAPE: Final = re.compile(r"\\(?:\\|u00[01][0-9a-f])")
@@ -51,17 +58,38 @@ def _quoted(text: str) -> str:
     return _ESCAPE.sub(lambda found: f"{found[0][:2]}{found[0][2:].upper()}", quoted)
 
 
-def pretty(value: Value) -> str:
-    """The value as JSON on many lines, indented by tabs, with a tab before the value of each field; bounds too."""
-    if type(value) is Bound:
-        return repr(value)
-    return json.dumps(_plain(value, bounds=True), ensure_ascii=False, indent="\t", separators=(",", ":\t"))
+def pretty(value: Value, indent: str = "\n") -> str:
+    """The value as JSON on many lines, indented by tabs, with a tab before the value of each field; bounds too.
+
+    >>> pretty({"a": 1, "b": []})
+    '{\\n\\t"a":\\t1,\\n\\t"b":\\t[]\\n}'
+    """
+    kind = type(value)
+    if kind in _SCALARS:
+        return _scalar(value)
+    inner = indent + "\t"
+    if kind is list:
+        return "[" + ",".join([inner + pretty(item, inner) for item in value]) + indent + "]" if value else "[]"
+    if kind is Bound:
+        return repr(value) if indent == "\n" else pretty({"$reql_type$": value.type_name}, indent)
+    found = as_object(value)
+    fields = [f"{inner}{_quoted(name)}:\t{pretty(found[name], inner)}" for name in sorted(found)]
+    return "{" + ",".join(fields) + indent + "}" if fields else "{}"
 
 
 def shown(value: Value) -> str:
     """The value as an error shows it within a sentence: as `pretty` gives it, cut where it is long."""
     text = pretty(value)
     return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 3]}..."
+
+
+def is_whole(number: float) -> bool:
+    """Whether a float stands for a whole number, and for no other: above 2**53 it does not know its last digits.
+
+    >>> is_whole(2.0), is_whole(0.5), is_whole(1e300)
+    (True, False, False)
+    """
+    return number.is_integer() and abs(number) <= _LAST_WHOLE
 
 
 def number_error(number: float) -> ReqlQueryLogicError:
@@ -87,7 +115,7 @@ def number_text(number: int | float) -> str:
     text = repr(number)
     if isinstance(number, int):
         return text
-    if number.is_integer() and MIN_INT <= number <= MAX_INT and text != "-0.0":
+    if is_whole(number) and text != "-0.0":
         return repr(int(number))
     return text if "e" not in text else _scientific(text)
 
@@ -114,37 +142,14 @@ def _scientific(text: str) -> str:
 _EXPONENT: Final = re.compile(r"(-?)([0-9.]+)e([+-][0-9]+)")
 
 
-def _number(number: int | float) -> int | float:
-    # Above 10**21 the digits of a whole double say more than it knows.
-    return int(number) if type(number) is float and number.is_integer() and abs(number) < 1e21 else number
-
-
-def _plain(value: Value, *, bounds: bool = False) -> Any:
+def as_object(value: Value) -> dict[str, Value]:
+    """The object that a value is in JSON: of a binary, a time, a geometry or a vector one with a `$reql_type$`."""
     kind = type(value)
-    if kind is float:
-        return _number(value)
-    if kind is dict:
-        return {name: _plain(value[name], bounds=bounds) for name in sorted(value)}
-    if kind is list:
-        return [_plain(item, bounds=bounds) for item in value]
     if kind is bytes:
         return {"$reql_type$": "BINARY", "data": b64encode(value).decode()}
-    if kind is Time:
-        return _time(value)
-    if kind is Geometry:
-        return _plain({"$reql_type$": "GEOMETRY", **value.geojson})
     if kind is Vector:
         return vector_json(value)
-    if kind is Bound:
-        if bounds:
-            return {"$reql_type$": value.type_name}
-        raise ReqlQueryLogicError(f"Cannot convert `{value!r}` to JSON.")
-    return value
-
-
-def as_object(value: Value) -> dict[str, Value]:
-    """The object that a time or a shape is in JSON; what is an object anyway is itself."""
-    return _time(value) if type(value) is Time else value  # type: ignore[no-any-return]
+    return _time(value) if kind is Time else dict(value)
 
 
 def vector_json(vector: Vector) -> dict[str, Any]:
@@ -153,11 +158,11 @@ def vector_json(vector: Vector) -> dict[str, Any]:
     return {"$reql_type$": "VECTOR", "data": data, "dimensions": vector.dimensions, "type": vector.type}
 
 
-def _time(moment: Time) -> Any:
+def _time(moment: Time) -> dict[str, Value]:
     """A time as RethinkDB has it in JSON; as on the wire, with all microseconds where a double cannot carry them."""
     total = moment.epoch_microseconds
     seconds = total / 1_000_000
-    told = {"$reql_type$": "TIME", "epoch_time": _number(seconds)}
+    told: dict[str, Value] = {"$reql_type$": "TIME", "epoch_time": seconds}
     if round(seconds * 1_000_000) != total:
         told["microseconds"] = total
     return {**told, "timezone": moment.zone}

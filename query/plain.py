@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, get_origin
 from query.annotations import accepted, argument_error
 from query.closures import Closure, Env, as_value, located
 from query.errors import ReqlError
+from query.json_text import is_whole
 from query.registry import Declaration, Parameter
 from query.runtime import Fields, Function, Stream
 from query.term import Argument, Term
@@ -122,7 +123,7 @@ def _argument(compiler: Compiler, arg: Argument, parameter: Parameter, node: Ter
 
     def checked_whole(env: Env) -> Value:
         found = inner(env)
-        return int(found) if type(found) is float and found.is_integer() else checked(env)
+        return int(found) if type(found) is float and is_whole(found) else checked(env)
 
     return checked_whole if whole else checked
 

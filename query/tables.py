@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeGuard
 
 from query.closures import Env, located
 from query.errors import ReqlError, ReqlQueryLogicError
@@ -158,7 +158,7 @@ def between_then_ordered(node: Term) -> Term | None:
     return Term(source.kind, (inner,), source.options)
 
 
-def orders_by_index(node: Argument) -> bool:
+def orders_by_index(node: Argument) -> TypeGuard[Term]:
     """Whether a term puts a table, or part of it, in the order of an index, and that alone."""
     return type(node) is Term and node.kind.name == "order_by" and len(node.args) == 1 and "index" in node.options
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from query.closures import Closure, Env, as_value, located
 from query.errors import ReqlError
@@ -21,7 +21,7 @@ from query.runtime import (
     Table,
     runtime_type_name,
 )
-from query.tables import range_of
+from query.tables import orders_by_index, range_of
 from query.term import Argument, Term
 from query.terms.selecting import between
 from query.values import MAXVAL, MINVAL, Bound, Value
@@ -76,7 +76,9 @@ def _table_info(run: Run, table: Table) -> Document:
 
 
 def _slice_info(compiler: Compiler, node: Argument) -> Callable[[Env, Document], Document]:
-    """What is told of a slice besides its table: the index and the bounds."""
+    """What is told of a slice besides its table: the index, its direction and the bounds."""
+    if orders_by_index(node):
+        return _order_info(compiler, node)
     if type(node) is not Term or node.kind is not between.kind:
         return lambda env, about: about
     bounds = range_of(compiler, node)
@@ -93,6 +95,17 @@ def _slice_info(compiler: Compiler, node: Argument) -> Callable[[Env, Document],
         }
 
     return told
+
+
+_UNBOUNDED: Final = {"left_bound_type": "unbounded", "right_bound_type": "unbounded"}
+
+
+def _order_info(compiler: Compiler, node: Term) -> Callable[[Env, Document], Document]:
+    order, of_slice = node.options["index"], _slice_info(compiler, node.args[0])
+    directed = type(order) is Term and order.kind.name in ("asc", "desc")
+    index = compiler.value(order.args[0] if directed else order)
+    sorting = "DESCENDING" if directed and order.kind.name == "desc" else "ASCENDING"
+    return lambda env, about: {**_UNBOUNDED, **of_slice(env, about), "index": index(env), "sorting": sorting}
 
 
 def _told_end(side: str, end: Value, unbounded: Value, is_open: bool) -> Document:

@@ -16,7 +16,7 @@ from query.errors import ReqlError, ReqlQueryLogicError
 from query.evaluate import Compiler
 from query.merge import merge as merged
 from query.registry import term
-from query.runtime import Document, Fields, Function, Keep, Literal, Row, Run, Stream
+from query.runtime import Database, Document, Fields, Function, Keep, Literal, Row, Run, Stream, type_error
 from query.selectors import Selectors, has_all, plucked, stripped
 from query.term import FUNC, Argument, Term
 from query.values import Geometry, Time, Value, type_name
@@ -304,6 +304,8 @@ def _merge_part(compiler: Compiler, arg: Argument) -> tuple[Fields, Callable[[En
 
     def bind(env: Env) -> Callable[[Value], Any]:
         found = inner(env)
+        if type(found) is Stream or type(found) is Database:
+            raise located(type_error("FUNCTION", found), arg)
         return lambda _: found
 
     return frozenset(), bind

@@ -15,7 +15,7 @@ from query.closures import Closure, Env, KeepMaker, as_value, located
 from query.errors import ReqlArgumentError, ReqlError, ReqlNonExistenceError, ReqlQueryLogicError
 from query.evaluate import Compiler
 from query.geometries import PSEUDO_TYPE
-from query.json_text import number_error, pretty, shown
+from query.json_text import is_whole, number_error, pretty, shown
 from query.registry import TERMS, term
 from query.runtime import Fields, Row, Stream, collect, runtime_type_name, type_error
 from query.term import Argument, Term
@@ -48,7 +48,7 @@ def _(node: Term) -> None:
     key = node.args[1]
     if type(key) not in _KEY_TYPES:
         raise ReqlArgumentError(_bad_key(key).message)
-    if type(key) is float and not key.is_integer():
+    if type(key) is float and not is_whole(key):
         raise ReqlArgumentError(number_error(key).message)
 
 

@@ -34,7 +34,7 @@ PairMaker: TypeAlias = Callable[[Env, Read], Pairs]
 
 
 @term(144, on="both", structural=True, functions=1)
-def group(sequence: object, *keys: str | Function, index: str | None = None, multi: bool = False) -> object:
+def group(sequence: object, *keys: str | Function, index: str | None = None, multi: Value = False) -> object:
     """Put the rows into groups by fields or functions, or by the keys of an index; what follows is done to each group.
 
     With several keys, the key of a group is an array. `multi=True` puts a row whose key is an array into a group for each
@@ -153,10 +153,10 @@ def _(compiler: Compiler, node: Term) -> Closure | None:
 
 def _pairs_of_group(compiler: Compiler, node: Term, need: Fields) -> PairMaker:
     readers = [reader(compiler, arg, node) for arg in node.args[1:]]
-    multi = compiler.value(node.options.get("multi", False))
+    multi = _flag(compiler.value(node.options.get("multi", False)))
     if "index" in node.options:
         rows = _rows_by_index(compiler, node, need, readers)
-        return lambda env, read: _spread(env, readers, read, rows(env), bool(multi(env)), by_index=True)
+        return lambda env, read: _spread(env, readers, read, rows(env), multi(env), by_index=True)
     if not readers:
         raise ReqlQueryLogicError("Cannot group by nothing.", node)
     source = compiler.rows(node.args[0], union_of(need, *[each.fields for each in readers]))
@@ -165,9 +165,19 @@ def _pairs_of_group(compiler: Compiler, node: Term, need: Fields) -> PairMaker:
         if len(readers) == 1 and not multi(env):
             key = readers[0].bind(env)
             return ((key(row), read(row)) for row in source(env))
-        return _spread(env, readers, read, ((None, row) for row in source(env)), bool(multi(env)), by_index=False)
+        return _spread(env, readers, read, ((None, row) for row in source(env)), multi(env), by_index=False)
 
     return pairs
+
+
+def _flag(value: Closure) -> Callable[[Env], bool]:
+    """A closure of whether an option is set: to anything but False and null."""
+
+    def is_set(env: Env) -> bool:
+        found = value(env)
+        return found is not None and found is not False
+
+    return is_set
 
 
 def _rows_by_index(compiler: Compiler, node: Term, need: Fields, readers: list[Reader]) -> Callable[[Env], Pairs]:

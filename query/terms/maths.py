@@ -15,6 +15,7 @@ from typing import Final, TypeAlias
 from query.closures import Closure, Env, located
 from query.errors import ReqlError, ReqlQueryLogicError
 from query.evaluate import Compiler
+from query.json_text import is_whole, number_error
 from query.registry import term
 from query.runtime import Run, type_error
 from query.term import Term
@@ -127,8 +128,8 @@ def _mul(run: Run, left: Value, right: Value) -> Value:
     if type(left) is list or type(right) is list:
         array, times = (left, right) if type(left) is list else (right, left)
         _check_number(times)
-        if type(times) is float and not times.is_integer():
-            raise ReqlQueryLogicError(f"Number not an integer: {times!r}")
+        if type(times) is float and not is_whole(times):
+            raise number_error(times)
         if times < 0:
             raise ReqlQueryLogicError("Cannot multiply an ARRAY by a negative number.")
         run.check_size(len(array) * int(times))

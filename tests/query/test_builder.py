@@ -27,6 +27,10 @@ from query.term import FUNC, Source, Term
 posts = r.table("posts")
 
 
+def _returns_nothing(post: Any) -> None:
+    """A function that forgot `return`; a lambda that gives None means it."""
+
+
 def without_repl(run: Callable[[], Any]) -> Any:
     set_repl(None)
     return run()
@@ -154,7 +158,7 @@ def test_what_may_turn_out_right_or_be_caught_is_left_to_the_run(right: Callable
         (lambda: r.expr({1: 2}), "Object keys must be strings"),
         (lambda: r.expr({1: r.row}), "Object keys must be strings"),
         (lambda: r.expr([[[[]]]], 3), "Nesting depth limit exceeded"),
-        (lambda: posts.map(lambda x: None), "Did it forget `return`?"),
+        (lambda: posts.map(_returns_nothing), "Did it forget `return`?"),
         (lambda: posts.map(dict), "Expected a lambda or a function but found type"),
         (lambda: posts[1:2:3], "Slices with a step"),
         (lambda: r.make_timezone("+2"), "Expected a time zone such as '+02:00' but found str '+2'."),
