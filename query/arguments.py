@@ -9,13 +9,8 @@ from query.annotations import accepted, argument_error
 from query.closures import CompiledFunction, Env, located
 from query.errors import ReqlNonExistenceError, ReqlQueryLogicError
 from query.evaluate import Compiler
-<<<<<<< HEAD
-from query.json_text import shown
-from query.runtime import Fields, Literal, Row, printed, type_error
-=======
 from query.json_text import is_whole, shown
-from query.runtime import Fields, Row, printed, type_error
->>>>>>> 8fc3654 (A thousand cases: fields, arrays, coercions, control, groups, totals, operators on every pair of types, the order of all types, arities. Floats that are no whole numbers, endless streams, info of slices and lambdas that give None as RethinkDB has them; what is known of a term is looked for once)
+from query.runtime import Fields, Literal, Row, printed, type_error
 from query.term import FUNC, Argument, Term
 from query.values import VALUE_TYPES, Geometry, Time, Value, equal, type_name
 

@@ -23,12 +23,7 @@ _ROW_BY_ROW: Final = frozenset(
 def check_ends(root: Term) -> None:
     """ReqlQueryLogicError where a query needs the end of a stream that has none."""
     for node in walk(root):
-<<<<<<< HEAD
-        needs_the_end = node.kind.name in _NEED_THE_END or (node.kind.name == "fold" and "emit" not in node.options)
-        if needs_the_end and node.args and _is_endless(node.args[0]):
-=======
         if node.kind.name in _NEED_THE_END and node.args and _is_endless(node.args[0]) and not _gives_on(node):
->>>>>>> 8fc3654 (A thousand cases: fields, arrays, coercions, control, groups, totals, operators on every pair of types, the order of all types, arities. Floats that are no whole numbers, endless streams, info of slices and lambdas that give None as RethinkDB has them; what is known of a term is looked for once)
             raise ReqlQueryLogicError(
                 "Cannot use an infinite stream with an aggregation function (`reduce`, `count`, etc.) or coerce it to an "
                 "array.",
