@@ -170,7 +170,7 @@ class Query(Chain):
         """The write hook of a table: its `function`, a binary that `set_write_hook` takes, and the `query` that sets it."""
     def grant(self, *arguments: Data | Callable[..., Data]) -> Query:
         """Note what a user may do: `r.grant(user, permissions)`, or on `r.db(name)` or a table."""
-    def group(self, *keys: Query | str | Callable[[Query], Data], index: Query | str | None = ..., multi: Query | bool = ...) -> Query:
+    def group(self, *keys: Query | str | Callable[[Query], Data], index: Query | str | None = ..., multi: Data = ...) -> Query:
         """Put the rows into groups by fields or functions, or by the keys of an index; what follows is done to each group."""
     def gt(self, right: Data, /, *more: Data) -> Query:
         """Whether each value is greater than the next. Written `left > right`."""
@@ -437,7 +437,7 @@ class R:
         """The geometry of a GeoJSON object: a `Point`, a `LineString` or a `Polygon`."""
     def grant(self, *arguments: Data | Callable[..., Data]) -> Query:
         """Note what a user may do: `r.grant(user, permissions)`, or on `r.db(name)` or a table."""
-    def group(self, sequence: Data | Callable[..., Data], /, *keys: Query | str | Callable[[Query], Data], index: Query | str | None = ..., multi: Query | bool = ...) -> Query:
+    def group(self, sequence: Data | Callable[..., Data], /, *keys: Query | str | Callable[[Query], Data], index: Query | str | None = ..., multi: Data = ...) -> Query:
         """Put the rows into groups by fields or functions, or by the keys of an index; what follows is done to each group."""
     def gt(self, left: Data, right: Data, /, *more: Data) -> Query:
         """Whether each value is greater than the next. Written `left > right`."""
