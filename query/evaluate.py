@@ -239,7 +239,7 @@ class Compiler:
 
     def is_stream(self, node: Argument) -> bool:
         """Whether the term is sure to be a sequence whose rows are made one by one, and not grouped."""
-        return type(node) is Term and self._once("stream", node, self._find_stream)
+        return type(node) is Term and self._known_of("stream", node, self._find_stream)
 
     def _find_stream(self, node: Term) -> bool:
         declaration = BY_KIND.get(node.kind)
@@ -255,7 +255,7 @@ class Compiler:
 
     def is_grouped(self, node: Argument) -> bool:
         """Whether the term is grouped data."""
-        return type(node) is Term and self._once("grouped", node, self._find_grouped)
+        return type(node) is Term and self._known_of("grouped", node, self._find_grouped)
 
     def _find_grouped(self, node: Term) -> bool:
         name, declaration = node.kind.name, BY_KIND.get(node.kind)
@@ -267,7 +267,7 @@ class Compiler:
             return False
         return bool(node.args) and self.is_grouped(node.args[0])
 
-    def _once(self, what: str, node: Term, find: Callable[[Term], bool]) -> bool:
+    def _known_of(self, what: str, node: Term, find: Callable[[Term], bool]) -> bool:
         """What is found of a term, looked for once: each link of a chain asks that of all before it."""
         known = self._known.get((what, id(node)))
         if known is None:
