@@ -335,7 +335,9 @@ def _conditions(predicate: Term) -> tuple[list[Condition], int]:
     """The conditions of a predicate that an index could answer, and how many conditions it has in all."""
     if predicate.kind is MAKE_OBJ:
         leaves = list(_pattern_leaves(predicate, ()))
-        return [Condition(path, "eq", arg, None) for path, arg in leaves if _is_indexable(arg)], len(leaves)
+        # A pattern tells times of one moment and two zones apart, which an index does not.
+        fit = [(path, arg) for path, arg in leaves if _is_indexable(arg) and constant_type(arg) != "Time"]
+        return [Condition(path, "eq", arg, None) for path, arg in fit], len(leaves)
     numbers, body = predicate.args
     if len(numbers) != 1:
         return [], 1
