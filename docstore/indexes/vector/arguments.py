@@ -25,6 +25,7 @@ The method's own arguments may also stand in a dict called `params`, `index_argu
 
 from __future__ import annotations
 
+import importlib.util
 import warnings
 from collections.abc import Mapping
 from typing import Any, Final
@@ -75,6 +76,8 @@ def vector_options(given: Mapping[str, Value]) -> dict[str, Value]:
     named = _named(given)
     method = _method(named.get("method", "auto"))
     measure = measure_named(named["measure"]) if "measure" in named else None
+    if method == "hnsw" and not has_graphs():
+        warn_without_graphs()
     kind = named.get("type") or ("bits" if measure in OF_BITS else "float32")
     if kind not in TYPES:
         raise ReqlQueryLogicError(f"Expected a type of vector ({', '.join(TYPES)}) but found {describe(kind)}.")
@@ -95,6 +98,20 @@ def vector_options(given: Mapping[str, Value]) -> dict[str, Value]:
         "type": kind,
     }
     return {**options, "arguments": _arguments(named, method)}
+
+
+def has_graphs() -> bool:
+    """Whether faiss is installed."""
+    return importlib.util.find_spec("faiss") is not None
+
+
+def warn_without_graphs() -> None:
+    """Tell that there can be no graphs."""
+    warnings.warn(
+        "The method `hnsw` needs faiss-cpu, which is not installed: pip install 'docstore[hnsw]'. Without it the index "
+        "answers from its lists.",
+        stacklevel=2,
+    )
 
 
 def _named(given: Mapping[str, Value]) -> dict[str, Value]:

@@ -18,9 +18,10 @@ from docstore.indexes.refusing import WithoutOrder, WithoutShapes
 from docstore.indexes.vector.balance import mend, steps_for
 from docstore.indexes.vector.codes import coder_of
 from docstore.indexes.vector.editing import Editor
+from docstore.indexes.vector.graph import DEFAULT_EF_SEARCH, MEASURES, GraphKeeper, comparable
 from docstore.indexes.vector.lists import State, read_state
 from docstore.indexes.vector.reading import NOTHING, Form, Found, FoundOf, Skipped, vectors_of
-from docstore.indexes.vector.search import Gathered, Search, Wanted, gather
+from docstore.indexes.vector.search import EXACT_VECTORS, SPARE, Gathered, Search, Wanted, gather, measured_recall
 from docstore.indexes.vector.status import status_of
 from docstore.keys import primary_key
 from docstore.storage.engine import ReadTransaction, WriteTransaction
@@ -57,6 +58,9 @@ class VectorIndex(WithoutShapes, WithoutOrder):
         self.fields: Fields = self._function.fields
         self._state: State | None = None
         self._gathered: dict[Any, Gathered] = {}
+        self._measured: tuple[bytes, float] = (b"", 0.0)
+        has_graph = self.method == "hnsw" and self.form.measure in MEASURES
+        self._graphs = GraphKeeper(self.form, self._space, definition.options["arguments"]) if has_graph else None
         self._told = threading.local()
 
     # Keeping it in step
@@ -156,13 +160,40 @@ class VectorIndex(WithoutShapes, WithoutOrder):
         search = Search(engine, state, self._table, self._wanted(wanted))
         if wanted.rows is not None:
             return search.by_rows(self._rows(engine, state, wanted.rows))
+        if self._graphs is not None and wanted.keep is None and not wanted.exact and state.head.vectors > EXACT_VECTORS:
+            answers = self._by_graph(self._graphs, run, search, wanted)
+            if answers is not None:
+                return answers
         return search.by_lists(lambda: self._scanned(engine, wanted.keep))
+
+    def _by_graph(
+        self, graphs: GraphKeeper, run: Run, search: Search, wanted: Nearest
+    ) -> list[tuple[float, Document]] | None:
+        """The nearest by the graph; None where there is none yet, or where it gives too few."""
+        engine: ReadTransaction = run.transaction.engine
+        store: Any = run.store
+        graph = graphs.current(engine, store.begin_read)
+        if graph is None:
+            return None
+        numbers = comparable(self.form, self.form.query(wanted.vector).numpy().astype(self.form.dtype).tobytes())[0]
+        ordinals = graph.search(numbers, wanted.results + SPARE, wanted.ef_search or DEFAULT_EF_SEARCH)
+        answers = search.by_ordinals(ordinals + graph.later(engine, self._space))
+        enough = len(answers) >= wanted.results or wanted.max_dist is not None
+        return answers if enough else None
+
+    def wait_for_graph(self) -> None:
+        """Return when no graph is being built in this process."""
+        if self._graphs is not None:
+            self._graphs.wait()
 
     def way(self, run: Run, wanted: Nearest) -> str:
         """See `query.runtime.NearestIndex`."""
         if wanted.rows is not None:
             return "the vectors of these rows, exactly"
         state = self.state(run.transaction.engine)
+        graph = None if self._graphs is None else self._graphs.graph
+        if graph is not None and wanted.keep is None and not wanted.exact and graph.is_for(run.transaction.engine):
+            return f"the graph of {len(graph.ordinals):,} vectors, and those that came later"
         return Search(run.transaction.engine, state, self._table, self._wanted(wanted)).way()
 
     def _wanted(self, wanted: Nearest) -> Wanted:
@@ -195,6 +226,22 @@ class VectorIndex(WithoutShapes, WithoutOrder):
                 self._gathered = {**kept, key: found} if len(kept) < GATHERED else {key: found}
         return found
 
+    def _recall(self, engine: ReadTransaction) -> float | None:
+        """The recall of searches with no arguments, measured once in each state of the contents."""
+        state = self.state(engine)
+        if self.method == "flat" or state.head.vectors <= EXACT_VECTORS:
+            return 1.0
+        if self._measured[0] != state.head.stamp:
+            self._measured = (state.head.stamp, measured_recall(engine, state, self._table))
+        return self._measured[1]
+
     def status(self, engine: ReadTransaction) -> Document:
         """What `index_status` tells of the vectors."""
-        return status_of(engine, self._space, self.form, self.coder.code_bytes, self.definition.options)
+        return status_of(
+            engine,
+            self._space,
+            self.form,
+            self.coder.code_bytes,
+            self.definition.options,
+            self._recall(engine),
+        )

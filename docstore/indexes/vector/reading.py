@@ -51,13 +51,14 @@ NOTHING: Final = Found((), ())
 class Form:
     """The form in which an index keeps vectors."""
 
-    __slots__ = ("dimensions", "measure", "row_bytes", "type")
+    __slots__ = ("dimensions", "dtype", "measure", "row_bytes", "type")
 
     def __init__(self, options: Any) -> None:
         self.dimensions: int = options["dimensions"]
         self.measure: str = options["measure"]
         self.type: VectorType = cast(VectorType, options["type"])
         self.row_bytes = packed_size(self.type, self.dimensions)
+        self.dtype = DTYPES.get(self.type, "u1")
 
     def packed(self, value: Value) -> bytes | Skipped:
         """A value as a packed vector of the index, or why it is none."""

@@ -69,11 +69,6 @@ class Head:
     skipped: dict[str, int] = field(default_factory=dict)
     pending: list[int] = field(default_factory=list)
     """Lists that have become too long or too short, for a later writer to mend."""
-    recall: float | None = None
-    probes: int = 0
-    """Lists to search for an answer that is good enough; 0 where nobody has measured it."""
-    measured_at: int = 0
-    """How many vectors there were when recall was measured."""
 
 
 def new_stamp() -> bytes:

@@ -134,6 +134,13 @@ class Search:
         assert picked is not None
         return picked
 
+    def by_ordinals(self, ordinals: list[int]) -> list[Answer]:
+        """The nearest of some vectors, of which some may be gone."""
+        records = self.engine.get_many(self.state.space, [ordinal_key(ordinal) for ordinal in ordinals])
+        found = [unpack_vector_record(data) for data in records if data is not None]
+        rows = [row for _, row in found]
+        return self.by_rows(Gathered([member for member, _ in found], rows, prepare(self.form, b"".join(rows))))
+
     def by_lists(self, scan: Callable[[], Iterable[bytes]]) -> list[Answer]:
         """The nearest by lists; `scan` gives the keys of the documents that the filter lets through."""
         order, results = self._order(), self.wanted.results
@@ -312,6 +319,29 @@ class Search:
                 "`docstore check` tells more; dropping and creating the index mends it."
             )
         return data
+
+
+def measured_recall(engine: ReadTransaction, state: State, table: TableDefinition) -> float:
+    """The share of the ten nearest of some vectors of an index that are found by lists."""
+    head, form = state.head, state.form
+    samples = max(4, min(_SAMPLES, _SAMPLED_NUMBERS // (head.vectors * form.dimensions)))
+    step = max(1, head.next_ordinal // samples)
+    shares = []
+    for first in range(0, head.next_ordinal, step):
+        record = next(engine.scan(state.space, ordinal_key(first), ordinal_key(first + step)), None)
+        if record is not None:
+            query = Vector.packed(form.type, unpack_vector_record(record[1])[1], form.dimensions)
+            found = Search(engine, state, table, Wanted(query, _NEAREST)).by_lists(tuple)
+            exact = Search(engine, state, table, Wanted(query, _NEAREST, exact=True)).by_lists(tuple)
+            bound = exact[-1][0] * (1 + 1e-9) if exact else 0.0
+            shares.append(sum([dist <= bound for dist, _ in found]) / max(1, len(exact)))
+    return round(sum(shares) / max(1, len(shares)), 4)
+
+
+_NEAREST: Final = 10
+_SAMPLES: Final = 32
+_SAMPLED_NUMBERS: Final = 1_000_000_000
+"""Numbers that are looked at to measure recall: some tenths of a second."""
 
 
 def _joined(parts: list[Any]) -> Any:

@@ -14,12 +14,18 @@ from query.values import Value
 
 
 def status_of(
-    engine: ReadTransaction, space: int, form: Form, code_bytes: int, options: Mapping[str, Value]
+    engine: ReadTransaction,
+    space: int,
+    form: Form,
+    code_bytes: int,
+    options: Mapping[str, Value],
+    recall: float | None,
 ) -> Document:
     """The state of an index.
 
     `bytes` are those of the vectors, or codes of them, in lists; `dead_share` is the share of them that belongs to vectors which are
-    gone; `balance` is the longest list in target lengths.
+    gone; `recall` is the share of the ten nearest that a search finds, measured on some of the vectors;
+    `balance` is the longest list in target lengths.
     """
     head = read_head(engine, space)
     sizes = []
@@ -35,7 +41,7 @@ def status_of(
         "lists": head.lists,
         "measure": form.measure,
         "method": options["method"],
-        "recall": 1.0 if head.vectors <= EXACT_VECTORS or options["method"] == "flat" else head.recall,
+        "recall": recall,
         "skipped": dict(head.skipped),
         "type": form.type,
         "vectors": head.vectors,

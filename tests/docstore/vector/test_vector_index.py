@@ -350,8 +350,16 @@ def test_other_terms_refuse_a_vector_index(db: Connection, query: Any) -> None:
         list(query.run(db))
 
 
-@pytest.mark.parametrize("method", ["auto", "ivfflat", "ivfsq8", "ivfrabitq"])
-@pytest.mark.parametrize("measure", ["cosine", "l2", "inner_product"])
+@pytest.mark.parametrize(
+    ("measure", "method"),
+    [
+        ("cosine", "auto"),
+        ("l2", "ivfflat"),
+        ("inner_product", "ivfsq8"),
+        ("l2", "ivfrabitq"),
+        ("inner_product", "ivfrabitq"),
+    ],
+)
 def test_many_vectors_are_found_through_lists(measure: str, method: str) -> None:
     chance = np.random.default_rng(4)
     spread = chance.standard_normal((12, 40))
@@ -365,6 +373,7 @@ def test_many_vectors_are_found_through_lists(measure: str, method: str) -> None
         insert(db, vectors)
         assert status(db)["lists"] > 25
         assert status(db)["balance"] <= 2
+        assert 0.6 <= status(db)["recall"] <= 1
         shares, filtered = [], []
         for query in rows[:20] + np.float32(0.1):
             found = r.table("t").get_nearest(query, index="v", max_results=10).run(db)
@@ -406,7 +415,7 @@ def test_recall_holds_while_everything_drifts_away() -> None:
         r.table_create("t").run(db)
         create(db, dimensions=16, measure="l2", method="ivfflat")
         vectors: dict[int, Any] = {}
-        for turn in range(6):
+        for turn in range(3):
             places = chance.integers(0, 30, 11_000)
             rows = (middles[places] + chance.standard_normal((11_000, 16)) + 3 * turn).astype("f4")
             for start in range(0, 11_000, 1_100):
@@ -422,3 +431,54 @@ def test_recall_holds_while_everything_drifts_away() -> None:
         assert status(db)["vectors"] == 11_000
         assert status(db)["balance"] <= 3
         assert docstore.check(db).problems == []
+
+
+@pytest.mark.parametrize("measure", ["cosine", "inner_product"])
+def test_a_graph_finds_what_came_later_and_nothing_that_went(measure: str) -> None:
+    pytest.importorskip("faiss")
+    vectors = drawn(11_000, 8)
+    with docstore.connect() as db:
+        r.table_create("t").run(db)
+        insert(db, vectors)
+        create(db, dimensions=8, measure=measure, method="hnsw", m=12)
+        query = r.table("t").get_nearest(vectors[5] + 1, index="v", max_results=10)
+        assert recall(query.run(db), vectors, vectors[5] + 1, measure, 10) > 0.5
+        graph_of(db).wait_for_graph()
+        assert "the graph of 11,000 vectors" in str(query.explain(db))
+        assert recall(query.run(db), vectors, vectors[5] + 1, measure, 10) >= 0.8
+        with db.snapshot():
+            before = query.run(db)
+            gone = [row["doc"]["id"] for row in before[:3]]
+        r.table("t").get_all(*gone).delete().run(db)
+        r.table("t").insert({"id": "new", "v": vectors[5] + 1}).run(db)
+        found = query.run(db)
+        assert not {row["doc"]["id"] for row in found} & set(gone)
+        assert measure == "inner_product" or found[0]["doc"]["id"] == "new"
+        assert len(found) == 10
+        few = r.table("t").get_nearest(vectors[5], index="v", max_results=5, filter=r.row["id"] == "new").run(db)
+        assert [row["doc"]["id"] for row in few] == ["new"]
+        insert(db, {key + 20_000: one for key, one in drawn(1_500, 8, seed=8).items()})
+        query.run(db)
+        graph_of(db).wait_for_graph()
+        assert "the graph of 12,498 vectors" in str(query.explain(db))
+
+
+def graph_of(db: Connection) -> Any:
+    """The index `v`."""
+    with db.store.begin_read() as transaction:
+        return transaction.schema.table("test", "t").stored_index(transaction.catalog.table("test", "t").index("v"))
+
+
+def test_without_the_library_hnsw_answers_from_its_lists_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    vectors = drawn(10_100, 4)
+    with docstore.connect() as db:
+        r.table_create("t").run(db)
+        with pytest.warns(UserWarning, match=r"pip install 'docstore\[hnsw\]'"):
+            create(db, dimensions=4, method="hnsw")
+        insert(db, vectors)
+        query = r.table("t").get_nearest(vectors[5], index="v", max_results=10)
+        with pytest.warns(UserWarning, match=r"pip install 'docstore\[hnsw\]'"):
+            found = query.run(db)
+        assert recall(found, vectors, vectors[5], "cosine", 10) >= 0.8
+        query.run(db)

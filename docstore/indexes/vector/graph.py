@@ -1,0 +1,160 @@
+"""HNSW: a graph of the vectors in memory, for those who mostly read. faiss-cpu makes it; it is an optional extra.
+
+The graph is built in the background from the vectors in one snapshot, and thrown away with the process. It needs no journal
+of its own: ordinals ascend and are never given twice, so the vectors that came later are the records from its last ordinal
+on, which are searched one by one; and a vector that went has no record any more. When a tenth of the vectors has come
+or gone since, a new graph is built. Who has no graph yet, reads an older snapshot than the graph's, or has a filter,
+searches the lists.
+"""
+
+from __future__ import annotations
+
+import atexit
+import threading
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+
+from docstore.indexes.vector.arguments import has_graphs, warn_without_graphs
+from docstore.indexes.vector.reading import Form
+from docstore.indexes.vector.records import ORDINAL_PREFIX, ordinal_key, read_head, unpack_vector_record
+from docstore.storage.engine import ReadTransaction
+from query.errors import ReqlError
+
+DEFAULT_EF_SEARCH: Final = 40
+
+STALE_SHARE: Final = 10
+"""A graph is built anew when a tenth of the vectors has come or gone."""
+
+_BATCH: Final = 1_000
+"""Vectors that are added at once: the end of the process waits for no more."""
+
+MEASURES: Final = frozenset({"cosine", "l2", "inner_product"})
+"""The measures that graphs are for; others are searched in the lists."""
+
+
+class Graph:
+    """A graph of the vectors of one snapshot."""
+
+    def __init__(self, snapshot: int, next_ordinal: int, ordinals: Any) -> None:
+        self.snapshot = snapshot
+        self.next_ordinal = next_ordinal
+        self.ordinals = ordinals
+        self.index: Any = None
+
+    def is_for(self, engine: ReadTransaction) -> bool:
+        """Whether a transaction sees the vectors of the graph, but for those that have gone since."""
+        return engine.id < 0 or engine.id >= self.snapshot
+
+    def is_stale(self, vectors: int, next_ordinal: int) -> bool:
+        """Whether so much has changed since that a new graph is better."""
+        come = next_ordinal - self.next_ordinal
+        gone = len(self.ordinals) + come - vectors
+        return (come + gone) * STALE_SHARE > max(vectors, 1)
+
+    def search(self, numbers: Any, wanted: int, ef_search: int) -> list[int]:
+        """The ordinals of the nearest vectors, about so many."""
+        library = _faiss()
+        count = min(wanted, len(self.ordinals))
+        parameters = library.SearchParametersHNSW(efSearch=max(ef_search, count))
+        _, places = self.index.search(numbers[None, :], count, params=parameters)
+        return [int(self.ordinals[place]) for place in places[0] if place >= 0]
+
+    def later(self, engine: ReadTransaction, space: int) -> list[int]:
+        """The ordinals of the vectors that have come since."""
+        high = bytes([ORDINAL_PREFIX[0] + 1])
+        return [int.from_bytes(key[1:], "big") for key, _ in engine.scan(space, ordinal_key(self.next_ordinal), high)]
+
+
+class GraphKeeper:
+    """The graph of one index, built anew in the background when it is stale."""
+
+    def __init__(self, form: Form, space: int, arguments: Any) -> None:
+        self._form = form
+        self._space = space
+        self._m: int = arguments.get("m", 16)
+        self._ef_construction: int = arguments.get("ef_construction", 64)
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._stopping = threading.Event()
+        self._failed = False
+        self.graph: Graph | None = None
+
+    def current(self, engine: ReadTransaction, begin_read: Callable[[], Any]) -> Graph | None:
+        """The graph for a transaction; None where there is none, which one is then being built."""
+        head = read_head(engine, self._space)
+        graph = self.graph
+        if graph is None or (graph.is_for(engine) and graph.is_stale(head.vectors, head.next_ordinal)):
+            self._begin(begin_read)
+        return graph if graph is not None and graph.is_for(engine) else None
+
+    def wait(self) -> None:
+        """Return when no graph is being built."""
+        thread = self._thread
+        if thread is not None:
+            thread.join()
+
+    def _begin(self, begin_read: Callable[[], Any]) -> None:
+        with self._lock:
+            if self._failed or (self._thread is not None and self._thread.is_alive()):
+                return
+            if not has_graphs():
+                self._failed = True
+                warn_without_graphs()
+                return
+            self._thread = threading.Thread(
+                target=self._build, args=(begin_read,), name="docstore graph builder", daemon=True
+            )
+            atexit.register(self._stop)
+            self._thread.start()
+
+    def _stop(self) -> None:
+        self._stopping.set()
+        self.wait()
+
+    def _build(self, begin_read: Callable[[], Any]) -> None:
+        try:
+            with begin_read() as transaction:
+                graph, rows = self._read(transaction.engine)
+        except ReqlError:
+            return  # the store was closed meanwhile
+        if self._fill(graph, rows):
+            self.graph = graph
+        atexit.unregister(self._stop)
+
+    def _read(self, engine: ReadTransaction) -> tuple[Graph, Any]:
+        """The vectors of a snapshot, as the graph compares them."""
+        ordinals: list[int] = []
+        packed: list[bytes] = []
+        for key, data in engine.scan(self._space, ORDINAL_PREFIX, bytes([ORDINAL_PREFIX[0] + 1])):
+            ordinals.append(int.from_bytes(key[1:], "big"))
+            packed.append(unpack_vector_record(data)[1])
+        graph = Graph(engine.id, read_head(engine, self._space).next_ordinal, np.array(ordinals, np.int64))
+        return graph, comparable(self._form, b"".join(packed))
+
+    def _fill(self, graph: Graph, rows: Any) -> bool:
+        """Make the graph of some rows; False where it was told to stop."""
+        library = _faiss()
+        metric = library.METRIC_L2 if self._form.measure == "l2" else library.METRIC_INNER_PRODUCT
+        graph.index = library.IndexHNSWFlat(self._form.dimensions, self._m, metric)
+        graph.index.hnsw.efConstruction = self._ef_construction
+        for start in range(0, len(rows), _BATCH):
+            if self._stopping.is_set():
+                return False
+            graph.index.add(rows[start : start + _BATCH])
+        return True
+
+
+def _faiss() -> Any:
+    import faiss
+
+    return faiss
+
+
+def comparable(form: Form, packed: bytes) -> Any:
+    """Packed vectors as a graph compares them: for `cosine` of length 1."""
+    rows = np.ascontiguousarray(form.array(packed), np.float32)
+    if form.measure == "cosine":
+        rows = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-30)
+    return rows
