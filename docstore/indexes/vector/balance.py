@@ -3,7 +3,8 @@
 A list of more than twice the target is cut into lists of about the target by k-means. Then the vectors of the lists
 nearest to it, which may lie nearer to one of the new centroids, and its own, which may lie nearer to a list that was
 there before, go where they belong: without that recall falls as the data drifts. A list of less than a quarter of the
-target is given up, its vectors going to the nearest lists.
+target is given up, its vectors going to the nearest lists. And a list to which as many vectors have come as it had twice
+over is made anew: its centroid goes to where its vectors are by now, and vectors nearer to another list go there.
 
 Each is one bounded step of a few milliseconds that leaves an index in which everything is found. The lists to be mended
 are noted in the head, and mended by the writers who come: each does a few, more where it has written more.
@@ -43,11 +44,13 @@ def mend(editor: Editor, steps: int, seed: int) -> None:
         number = head.pending.pop(0)
         if number not in editor.layout.place_of:
             continue
-        size = editor.size_of(number)
-        if size > 2 * TARGET_VECTORS:
-            _split(editor, number, size, seed)
-        elif size < TARGET_VECTORS // 4 and head.lists > 1:
+        need = editor.need_of(number)
+        if need == "split":
+            _split(editor, number, editor.size_of(number), seed)
+        elif need == "give up":
             _give_up(editor, number)
+        elif need == "renew":
+            _renew(editor, number)
 
 
 def _split(editor: Editor, number: int, size: int, seed: int) -> None:
@@ -97,6 +100,15 @@ def _move_nearer(editor: Editor, number: int, new: list[int]) -> None:
         moved = [members[place] for place in moving]
         editor.take(number, {one.ordinal for one in moved})
         editor.put(moved, [new[choice[place] - 1] for place in moving])
+
+
+def _renew(editor: Editor, number: int) -> None:
+    """Put the centroid of a list in the middle of its vectors, and these into new blocks or other lists."""
+    members = editor.members_of(number)
+    rows = editor.matrix(b"".join([one.row for one in members]))
+    editor.empty(number)
+    editor.set_centroids({number: rows.mean(axis=0)})
+    _put_where_they_belong(editor, members, rows)
 
 
 def _give_up(editor: Editor, number: int) -> None:

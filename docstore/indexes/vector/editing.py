@@ -140,14 +140,19 @@ class Editor:
         vectors += more
         data = pack_list(new_stamp(), vectors, block if next_block is None else next_block)
         self.engine.put(self.space, list_key(number), data)
-        self._note_size(number, vectors)
-
-    def _note_size(self, number: int, vectors: int) -> None:
-        """Remember a list that is too long or too short."""
-        if number not in self.head.pending and (
-            vectors > 2 * TARGET_VECTORS or (vectors < TARGET_VECTORS // 4 and self.head.lists > 1)
-        ):
+        if number not in self.head.pending and self.need_of(number) is not None:
             self.head.pending.append(number)
+
+    def need_of(self, number: int) -> str | None:
+        """What a list needs: to be split, to be given up, to be made anew since most of it has come since it was made."""
+        _, vectors, next_block = unpack_list(self.engine.get(self.space, list_key(number)))
+        if vectors > 2 * TARGET_VECTORS:
+            return "split"
+        if self.head.lists == 1:
+            return None
+        if vectors < TARGET_VECTORS // 4:
+            return "give up"
+        return "renew" if (next_block - 1) * self._capacity > 2 * max(vectors, TARGET_VECTORS) else None
 
     def add(self, rows: Sequence[tuple[bytes, bytes]]) -> None:
         """Put in new vectors, each (document's key, packed), those of one document side by side."""

@@ -427,6 +427,7 @@ def test_recall_holds_while_everything_drifts_away() -> None:
         for query in rows[:40] + np.float32(0.3):
             found = r.table("t").get_nearest(query, index="v", max_results=10).run(db)
             shares.append(recall(found, vectors, query, "l2", 10))
+
         assert np.mean(shares) >= 0.93
         assert status(db)["vectors"] == 11_000
         assert status(db)["balance"] <= 3
