@@ -20,6 +20,7 @@ from rich.panel import Panel
 from docstore.demo.building import build_online, replace_without_a_gap
 from docstore.demo.killing import kill_while_building, kill_while_writing
 from docstore.demo.loading import load
+from docstore.demo.meaning import find_by_meaning
 from docstore.demo.querying import copy_indexes, show_queries
 from docstore.demo.stage import Stage
 from docstore.errors import StoreError
@@ -29,6 +30,7 @@ CHAPTERS: Final[tuple[Callable[[Stage], None], ...]] = (
     build_online,
     copy_indexes,
     show_queries,
+    find_by_meaning,
     replace_without_a_gap,
     kill_while_writing,
     kill_while_building,
