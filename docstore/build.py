@@ -38,6 +38,9 @@ STEP_SECONDS: Final = 0.005
 LARGEST_STEP: Final = 20_000
 """Documents of one step: with their entries some 20 MB of memory, and 50 ms."""
 
+LARGEST_VECTOR_STEP: Final = 500
+"""Documents of one step of a vector index, whose lists split meanwhile: 20 to 40 ms."""
+
 CHUNK: Final = 200
 """Documents between two looks at the clock."""
 
@@ -115,9 +118,9 @@ class Clock:
         self._hurry = hurry
         self._began = time.perf_counter()
 
-    def is_over(self, documents: int) -> bool:
-        """Whether a step that has read so many documents should read no more."""
-        if documents >= LARGEST_STEP:
+    def is_over(self, documents: int, most: int | None = None) -> bool:
+        """Whether a step that has read so many documents, of at most so many, should read no more."""
+        if documents >= (most or LARGEST_STEP):
             return True
         late = time.perf_counter() - self._began > STEP_SECONDS * _READING_SHARE
         return late and self._hurry()
@@ -130,7 +133,8 @@ def _build(transaction: WritingTransaction, table: TableDefinition, index: Store
     decode = decoder(index.fields)
     updates: list[Update] = []
     finished = False
-    while not finished and (not updates or not clock.is_over(len(updates))):
+    most = LARGEST_VECTOR_STEP if definition.kind == "vector" else None
+    while not finished and (not updates or not clock.is_over(len(updates), most)):
         chunk = next(rows, None)
         if chunk is None:
             finished = True

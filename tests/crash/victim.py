@@ -19,6 +19,8 @@ from collections.abc import Callable
 from contextlib import closing
 from typing import Any
 
+import numpy as np
+
 import docstore
 from docstore import Connection, StoreFullError, faults
 from docstore.storage.lmdb import open_lmdb
@@ -58,6 +60,7 @@ def document(number: int) -> dict[str, Any]:
         "kind": number % 7,
         "tags": [f"t{number % 5}", f"u{number % 11}"],
         "text": "x" * (number % 300),
+        "vector": np.array([number % 97, number % 13, number % 5, 1], np.float32),
     }
 
 
@@ -77,7 +80,9 @@ def churn(db: Connection, rng: random.Random) -> None:
     if rng.random() < 0.3:
         r.table("documents").get(number).delete(durability=durability).run(db)
     else:
-        changed = {**document(number), "kind": rng.randrange(9), "tags": [f"t{rng.randrange(6)}"]}
+        vector = np.array([rng.randrange(97), rng.random(), 2, 3], np.float32)
+        tags = [f"t{rng.randrange(6)}"]
+        changed = {**document(number), "kind": rng.randrange(9), "tags": tags, "vector": vector}
         r.table("documents").insert(changed, conflict="replace", durability=durability).run(db)
 
 
@@ -95,6 +100,8 @@ def keep_building(path: str, seed: int) -> None:
         "kind_text": ([r.row["kind"], r.row["text"]], {}),
         "double": (lambda row: row["kind"] * 2, {}),
         "place": (lambda row: r.point(row["kind"], 0), {"geo": True}),
+        "vector": (r.row["vector"], {"vector": {"dimensions": 4, "measure": "l2", "method": "ivfflat"}}),
+        "bits": (r.row["vector"], {"vector": {"dimensions": 4, "method": "ivfrabitq"}}),
     }
     db = docstore.connect(path)
     documents = r.table("documents")
