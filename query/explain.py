@@ -102,7 +102,7 @@ def explain(root: Argument, run: Run, *, execute: bool) -> Explanation:
             rows = result = sum(1 for _ in result.rows())
         milliseconds = (perf_counter() - started) * 1000
         part = explainer.with_what_was_seen(part)
-    rules = tuple(dict.fromkeys(plan.planning.rules))
+    rules = plan.rules
     return Explanation(text, part, rules, milliseconds, rows, result)
 
 
@@ -207,7 +207,7 @@ class _Explainer:
             yield "decodes", _fields(note.need)
         if node.kind.name == "get_nearest" and "index" in node.options:
             yield from self._searches(node)
-        choice = self.plan.planning.choices.get(id(node))
+        choice = self.plan.choices.get(id(node))
         if choice is not None:
             yield "chosen", f"{choice.chosen}: {choice.reason}"
             for index, reason in choice.lost:

@@ -114,13 +114,18 @@ Rule: TypeAlias = Callable[[Term, Planning], "Term | None"]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A compiled query: its term before and after all rules, what it runs, its number of variables, how it was planned."""
+    """A compiled query: its term before and after all rules, what it runs, its number of variables, how it was planned.
+
+    It is kept for all queries of its shape, and so holds nothing of the run and the constants that it was made for.
+    """
 
     parameterized: Term
     term: Term
     closure: Closure
     variables: int
-    planning: Planning
+    rules: tuple[str, ...]
+    choices: Mapping[int, Choice]
+    """By the identity of a term in `term`."""
 
     def execute(self, run: Run, constants: tuple[Value, ...]) -> Any:
         """Run it with the constants of one query of its shape."""
@@ -148,7 +153,9 @@ def make_plan(root: Term, run: Run | None = None, *, compiler: Compiler | None =
         raise
     except RecursionError:
         raise ReqlDriverCompileError("Nesting depth limit exceeded: the query has too many levels.") from None
-    return Plan(parameterized, term, closure, compiler.next_slot - first, planning)
+    return Plan(
+        parameterized, term, closure, compiler.next_slot - first, tuple(dict.fromkeys(planning.rules)), planning.choices
+    )
 
 
 def rewritten(node: Argument, planning: Planning) -> Any:
