@@ -5,6 +5,7 @@
     docstore stats STORE                            tables, documents, indexes, entries, bytes
     docstore indexes STORE [--wait]                 the state of every index; wait for those being built
     docstore import STORE TABLE FILE                JSON lines into a table
+    docstore backup STORE COPY                      a compact copy of a store that may be in use
 
 Exit codes: 0, all well; 1, an error, or something is wrong with the store or with a document; 2, the command was not
 understood; 130, interrupted. Users' errors are one red line on standard error.
@@ -93,6 +94,8 @@ def command_parser() -> argparse.ArgumentParser:
         default="error",
         help="what to do with a document whose primary key is there already (default: error)",
     )
+    backup = add("backup", _backup, "write a compact copy of a store, which may be in use meanwhile")
+    backup.add_argument("copy", metavar="COPY", help="the file to make")
     return parser
 
 
@@ -163,6 +166,15 @@ def _indexes(options: argparse.Namespace) -> int:
                 shown.add_row(table, state["index"], _state(state), f"{state['entries']:,}", escape(state["query"]))
         console.print(shown)
     return 1 if failed else 0
+
+
+def _backup(options: argparse.Namespace) -> int:
+    with console.status("copying"), docstore.connect(options.store, create=False, read_only=True) as db:
+        before = db.store.engine.size_bytes()
+        db.backup(options.copy)
+    with docstore.connect(options.copy, create=False, read_only=True) as copied:
+        console.print(f"{options.copy}: {copied.store.engine.size_bytes():,} bytes, of {before:,}")
+    return 0
 
 
 def _state(state: dict[str, Any]) -> str:

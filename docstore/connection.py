@@ -173,6 +173,17 @@ class Connection:
             self._closed = True
             self._store.close()
 
+    def backup(self, path: str | os.PathLike[str]) -> None:
+        """Write a copy of the store, as it is now, to a new file, while others go on reading and writing.
+
+        The copy is compact: it has none of the free room that a store keeps for what is written next. StoreError where the
+        file exists, or the store is in memory.
+
+        >>> db.backup("copy.db")  # doctest: +SKIP
+        """
+        self.check_open()
+        self._store.engine.copy_to(os.fspath(path))
+
     def __enter__(self) -> Self:
         self.check_open()
         return self

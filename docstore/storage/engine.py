@@ -204,6 +204,9 @@ class Engine(Protocol):
     def sync(self) -> None:
         """Return when everything committed is on the disk."""
 
+    def copy_to(self, path: str) -> None:
+        """Write the last commit, without the room that is free in it, to a new file; StoreError where that cannot be."""
+
     def size_bytes(self) -> int:
         """Bytes that the store takes, on disk or in memory."""
 

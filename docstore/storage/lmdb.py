@@ -11,15 +11,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from threading import get_ident
 from typing import TypeVar
 from weakref import ref
 
-from docstore.errors import ClosedError, ForkedError, ReadOnlyError, TransactionError
+import lmdb
+
+from docstore.errors import ClosedError, ForkedError, ReadOnlyError, StoreError, TransactionError
 from docstore.limits import BUSY_TIMEOUT_SECONDS, SOFT_ROOM_BYTES
 from docstore.storage.engine import GrowNeeded, WriteTransaction
 from docstore.storage.lmdb_read import LmdbRead
 from docstore.storage.lmdb_write import LmdbWrite
+from docstore.storage.place import check_new_place
 from docstore.storage.registry import SharedStore, acquire_store
 
 __all__ = ["LmdbEngine", "open_lmdb"]
@@ -129,6 +133,21 @@ class LmdbEngine:
         self._store.soft.settle()
         if self._store.lock is not None:
             self._store.environment.sync(True)
+
+    def copy_to(self, path: str) -> None:
+        """See `Engine.copy_to`."""
+        where = os.path.abspath(path)  # noqa: PTH100 - links stay as they are
+        check_new_place(where)
+        unfinished = f"{where}-unfinished"
+        try:
+            with self.begin_read():  # no change of the map meanwhile
+                self._store.environment.copy(unfinished, compact=True)
+            os.link(unfinished, where)  # which fails where somebody has made the file by now
+        except (OSError, lmdb.Error) as error:
+            raise StoreError(f"{self.path} cannot be copied to {where}: {error}.") from error
+        finally:
+            with suppress(FileNotFoundError):
+                os.unlink(unfinished)  # noqa: PTH108 - the path is a string throughout
 
     def size_bytes(self) -> int:
         """See `Engine.size_bytes`."""

@@ -15,7 +15,7 @@ from threading import get_ident
 from typing import TypeVar
 from weakref import WeakSet, ref
 
-from docstore.errors import BusyError, ClosedError, ForkedError, TransactionError
+from docstore.errors import BusyError, ClosedError, ForkedError, StoreError, TransactionError
 from docstore.limits import BUSY_TIMEOUT_SECONDS
 from docstore.storage.engine import WriteTransaction
 from docstore.storage.memory_state import MemoryState
@@ -94,6 +94,10 @@ class MemoryEngine:
 
     def sync(self) -> None:
         """See `Engine.sync`; there is no disk."""
+
+    def copy_to(self, path: str) -> None:
+        """See `Engine.copy_to`."""
+        raise StoreError("A store in memory has no file, and cannot be copied to one.")
 
     def size_bytes(self) -> int:
         """See `Engine.size_bytes`: of keys, values and members, without what Python adds."""

@@ -55,6 +55,13 @@ def check_place(path: str, *, create: bool) -> None:
         raise NotAStoreError(f"{path} is an empty file, and no store is to be made in it.")
 
 
+def check_new_place(path: str) -> None:
+    """StoreError where a path is taken, or no file can be made there."""
+    if os.path.lexists(path):
+        raise StoreError(f"{path} exists already.")
+    _check_new(path, create=True)
+
+
 def _check_new(path: str, create: bool) -> None:
     if not create:
         raise NotAStoreError(f"There is no store at {path}, and none is to be made (create=False or read_only=True).")
