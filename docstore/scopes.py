@@ -15,15 +15,27 @@ import threading
 from contextvars import ContextVar
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import Generic, Protocol, TypeVar
 from weakref import ref
 
 from docstore.errors import TransactionClosedError, TransactionError
+from docstore.store import OpenStore
 from docstore.transaction import Transaction
 from query.runtime import Run
 
-if TYPE_CHECKING:
-    from docstore.connection import Connection
+
+class Holder(Protocol):
+    """A connection, as far as its blocks know it."""
+
+    @property
+    def store(self) -> OpenStore:
+        """The store behind it; ClosedError after its end."""
+
+    def check_writable(self) -> None:
+        """ReadOnlyError where it is for reading only."""
+
+
+Connected = TypeVar("Connected", bound=Holder)
 
 scopes: ContextVar[tuple[ref[Scope], ...]] = ContextVar("docstore_scopes", default=())
 """All blocks that are open in a context, the innermost last. They live as long as their `Block`s."""
@@ -33,7 +45,7 @@ scopes: ContextVar[tuple[ref[Scope], ...]] = ContextVar("docstore_scopes", defau
 class Scope:
     """An open block of one thread and task."""
 
-    connection: Connection
+    connection: Holder
     transaction: Transaction
     writable: bool
     thread: int
@@ -55,7 +67,7 @@ def _current_task() -> object:
         return None
 
 
-def current_scope(connection: Connection) -> Scope | None:
+def current_scope(connection: Holder) -> Scope | None:
     """The innermost block on a connection."""
     for known in reversed(scopes.get()):
         scope = known()
@@ -64,12 +76,12 @@ def current_scope(connection: Connection) -> Scope | None:
     return None
 
 
-class Block:
+class Block(Generic[Connected]):
     """What `with db.transaction()` and `with db.snapshot()` are given."""
 
     __slots__ = ("_connection", "_is_own", "_scope", "_timeout_seconds", "_writable")
 
-    def __init__(self, connection: Connection, *, writable: bool, timeout_seconds: float | None = None) -> None:
+    def __init__(self, connection: Connected, *, writable: bool, timeout_seconds: float | None = None) -> None:
         self._connection = connection
         self._writable = writable
         self._timeout_seconds = timeout_seconds
@@ -77,16 +89,15 @@ class Block:
         self._is_own = True
         """Whether the transaction ends with the block."""
 
-    def __enter__(self) -> Connection:
+    def __enter__(self) -> Connected:
         if self._scope is not None:
             raise TransactionError("The block is open already; make another with transaction() or snapshot().")
-        connection = self._connection
-        connection.check_open()
+        connection, store = self._connection, self._connection.store
         outer = current_scope(connection)
         if self._writable and outer is not None and not outer.writable:
             raise TransactionError("A transaction cannot begin inside a snapshot, which is for reading only.")
         self._is_own = self._writable or outer is None
-        is_writing = connection.store.engine.is_writing_here
+        is_writing = store.engine.is_writing_here
         try:
             transaction = self._begin(outer)
             transaction.is_held = True
@@ -96,7 +107,7 @@ class Block:
             if self._scope is not None:
                 self._leave(self._scope)
             if not is_writing:
-                connection.store.engine.abandon_write()
+                store.engine.abandon_write()
             raise
         return connection
 
@@ -148,7 +159,7 @@ class OwnSession:
 
     __slots__ = ("_connection", "_run")
 
-    def __init__(self, connection: Connection, run: Run) -> None:
+    def __init__(self, connection: Holder, run: Run) -> None:
         self._connection = connection
         self._run = run
 
