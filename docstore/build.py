@@ -38,8 +38,8 @@ STEP_SECONDS: Final = 0.005
 LARGEST_STEP: Final = 20_000
 """Documents of one step: with their entries some 20 MB of memory, and 50 ms."""
 
-LARGEST_VECTOR_STEP: Final = 500
-"""Documents of one step of a vector index, whose lists split meanwhile: 20 to 40 ms."""
+LARGEST_VECTOR_STEP: Final = 250
+"""Documents of one step of a vector index, whose lists split meanwhile: some 20 ms."""
 
 CHUNK: Final = 200
 """Documents between two looks at the clock."""

@@ -1,0 +1,54 @@
+"""The command `python -m benchmarks.vectors`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+
+from benchmarks.vectors.data import Data, drawn, read
+from benchmarks.vectors.others import others
+from benchmarks.vectors.ours import filters, searches, store, turnover, writing
+from benchmarks.vectors.report import Line, as_table
+
+PARTS: Final = {"search": searches, "filters": filters, "writing": writing, "turnover": turnover}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure and print."""
+    options = _parser().parse_args(arguments)
+    data = read(options.data) if options.data else drawn(options.count, options.dimensions)
+    lines = measure(data, options.rows, Console(stderr=True))
+    Console(width=None if sys.stdout.isatty() else 140).print(as_table(data.title, lines))
+
+
+def measure(data: Data, parts: Sequence[str], console: Console) -> list[Line]:
+    """The lines of some parts; `search` builds the indexes that the others use."""
+    lines: list[Line] = []
+    with tempfile.TemporaryDirectory() as directory, store(Path(directory), data) as db:
+        for name in ("search", *[part for part in PARTS if part != "search" and part in parts]):
+            for line in PARTS[name](db, data):
+                console.print(line)
+                lines.append(line)
+    for line in others(data):
+        console.print(line)
+        lines.append(line)
+    return lines
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.vectors", description="Searches of vectors.")
+    parser.add_argument("--data", type=Path, metavar="DIR", help="a directory with vectors.npy and queries.npy")
+    parser.add_argument("--count", type=int, default=100_000, help="how many vectors are drawn, where none are given")
+    parser.add_argument("--dimensions", type=int, default=128, help="how many numbers a drawn vector has")
+    parser.add_argument("--rows", nargs="+", default=list(PARTS), choices=list(PARTS), help="which parts to measure")
+    return parser
+
+
+if __name__ == "__main__":
+    main()
