@@ -147,7 +147,9 @@ def index_create(
     if "geo" in options:
         features["kind"] = "geo" if options["geo"] else "ordered"
     if vector is not None:
-        _make_vector(features, vector)
+        _make_vector(features, vector, transaction.counts(table)[0])
+    elif features.get("kind") == "vector":
+        _check_vector(features["options"])
     if features.get("kind", "ordered") not in INDEX_KINDS:
         raise ReqlQueryLogicError(f"This version of docstore has no indexes of the kind `{features['kind']}`.")
     if features.get("kind") == "geo" and features.get("unique"):
@@ -157,14 +159,23 @@ def index_create(
     return {"created": 1}
 
 
-def _make_vector(features: dict[str, Any], vector: Document) -> None:
+def _make_vector(features: dict[str, Any], vector: Document, documents: int) -> None:
     """Make the features of an index those of a vector index; ReqlQueryLogicError where it cannot be one."""
     from docstore.indexes.vector.arguments import vector_options
 
     for other in ("geo", "unique"):
         if features.get("kind") == other or features.get(other):
             raise ReqlQueryLogicError(f"A vector index cannot be `{other}`: vectors are found by their distance alone.")
-    features |= {"kind": "vector", "options": vector_options(vector)}
+    features |= {"kind": "vector", "options": vector_options(vector, documents)}
+
+
+def _check_vector(options: Mapping[str, Value]) -> None:
+    """ReqlQueryLogicError where a binary has options that no vector index has."""
+    from docstore.indexes.vector.arguments import vector_options
+
+    given = {name: value for name, value in options.items() if name != "target_vectors"}
+    if vector_options(given, 0).keys() != options.keys() or type(options["target_vectors"]) is not int:
+        raise _foreign()
 
 
 def _field_function(name: str) -> str:
@@ -248,7 +259,8 @@ def _query_of(index: IndexDefinition) -> str:
     parts = [repr(index.name), print_query(loads(index.function))]
     parts += [f"{option}=True" for option in ("multi", "geo", "unique") if getattr(index, option)]
     if index.kind == "vector":
-        parts.append(f"vector={literal(dict(index.options))}")
+        told = {name: value for name, value in index.options.items() if name != "target_vectors"}
+        parts.append(f"vector={literal(told)}")
     return f"index_create({', '.join(parts)})"
 
 

@@ -8,7 +8,7 @@
 | `type`       | `float32`, `float16`, `int8`, `bits`: how the index keeps them | `float32`, or bits for a measure of bits |           |
 | `strict`     | whether a wrong vector is its document's error            | False            |                                            |
 | `seed`       | of all that is drawn by chance                            | 0                |                                            |
-| `n_lists`    | for ivf: lists at the first build, 1 to 65,536            | by size          | `nlist`, `lists`                           |
+| `n_lists`    | for ivf: lists for the documents there are, 1 to 65,536 | by size          | `nlist`, `lists`                           |
 | `m`, `ef_construction` | for hnsw: 2 to 100; 4 to 1,000, at least 2 m    | 16, 64           | `M`, `efConstruction`                      |
 
 The method's own arguments may also stand in a dict called `params`, `index_arguments` or `arguments`.
@@ -34,6 +34,13 @@ from query.errors import ReqlQueryLogicError
 from query.measures import MEASURES, OF_BITS, measure_named
 from query.values import Value, describe
 from query.vectors import MAX_DIMENSIONS, TYPES
+
+TARGET_VECTORS: Final = 256
+"""Vectors of a list at best: lists are about as many as vectors in one, for some 100,000."""
+
+LEAST_TARGET: Final = 16
+MOST_TARGET: Final = 4_096
+"""Bounds of what `n_lists` can make of it: a list is split in one step of a transaction."""
 
 METHODS: Final = ("auto", "flat", "ivfflat", "ivfsq8", "ivfrabitq", "hnsw")
 
@@ -71,8 +78,11 @@ _RANGES: Final = {"n_lists": (1, 65_536), "m": (2, 100), "ef_construction": (4, 
 _DEFAULTS: Final = {"m": 16, "ef_construction": 64}
 
 
-def vector_options(given: Mapping[str, Value]) -> dict[str, Value]:
-    """The options of an index's definition from what a user gave; ReqlQueryLogicError for what cannot be."""
+def vector_options(given: Mapping[str, Value], documents: int) -> dict[str, Value]:
+    """The options of an index's definition from what a user gave; ReqlQueryLogicError for what cannot be.
+
+    `target_vectors` is among them: how long lists are to be, of a table that has so many documents by now.
+    """
     named = _named(given)
     method = _method(named.get("method", "auto"))
     measure = measure_named(named["measure"]) if "measure" in named else None
@@ -97,7 +107,12 @@ def vector_options(given: Mapping[str, Value]) -> dict[str, Value]:
         "strict": _flag("strict", named.get("strict", False)),
         "type": kind,
     }
-    return {**options, "arguments": _arguments(named, method)}
+    arguments = _arguments(named, method)
+    number = arguments.get("n_lists")
+    target = TARGET_VECTORS
+    if number is not None and documents:
+        target = min(max(documents // number, LEAST_TARGET), MOST_TARGET)
+    return {**options, "arguments": arguments, "target_vectors": target}
 
 
 def has_graphs() -> bool:

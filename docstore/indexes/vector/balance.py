@@ -16,7 +16,7 @@ from typing import Final
 
 import numpy as np
 
-from docstore.indexes.vector.editing import TARGET_VECTORS, Editor, Member
+from docstore.indexes.vector.editing import Editor, Member
 from docstore.indexes.vector.kmeans import k_means, nearest
 
 NEIGHBOURS: Final = 6
@@ -28,9 +28,9 @@ STEPS: Final = 2
 _ROUNDS: Final = 6
 
 
-def steps_for(vectors: int) -> int:
+def steps_for(vectors: int, target: int) -> int:
     """How many lists a write of so many vectors mends: more than it can have made too long."""
-    return STEPS + vectors // (TARGET_VECTORS // 2)
+    return STEPS + 2 * vectors // target
 
 
 def mend(editor: Editor, steps: int, seed: int) -> None:
@@ -57,7 +57,7 @@ def _split(editor: Editor, number: int, size: int, seed: int) -> None:
     """Cut a list into several, and put them and their neighbours in order."""
     members = editor.members_of(number)
     rows = editor.matrix(b"".join([one.row for one in members]))
-    centroids = k_means(rows, max(2, round(size / TARGET_VECTORS)), seed + number, rounds=_ROUNDS)
+    centroids = k_means(rows, max(2, round(size / editor.target)), seed + number, rounds=_ROUNDS)
     places = nearest(rows, centroids)
     used = np.unique(places)
     if len(used) < 2:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from docstore.errors import CorruptStoreError
 from docstore.indexes.vector.codes import Coder
-from docstore.indexes.vector.lists import Layout, packed_list, read_layout
+from docstore.indexes.vector.lists import Layout, keep_layout, known_layout, packed_list
 from docstore.indexes.vector.reading import Form
 from docstore.indexes.vector.records import (
     PLACE,
@@ -38,9 +38,6 @@ from docstore.indexes.vector.records import (
 )
 from docstore.storage.engine import WriteTransaction
 
-TARGET_VECTORS: Final = 256
-"""Vectors of a list at best: lists are about as many as vectors in one, for some 100,000."""
-
 
 class Member(NamedTuple):
     """One vector that is to be put somewhere: its ordinal, its document's key, its packed form."""
@@ -53,11 +50,13 @@ class Member(NamedTuple):
 class Editor:
     """Changes of one index in one transaction."""
 
-    def __init__(self, engine: WriteTransaction, space: int, form: Form, coder: Coder) -> None:
+    def __init__(self, engine: WriteTransaction, space: int, form: Form, coder: Coder, target: int) -> None:
         self.engine = engine
         self.space = space
         self.form = form
         self.coder = coder
+        self.target = target
+        """Vectors of a list at best."""
         self.head = read_head(engine, space)
         self._layout: Layout | None = None
         self._layout_stamp = b""
@@ -69,7 +68,7 @@ class Editor:
     def layout(self) -> Layout:
         """The lists and their centroids, as they are now."""
         if self._layout is None or self._layout_stamp != self.head.layout:
-            self._layout = read_layout(self.engine, self.space, self.form.dimensions)
+            self._layout = known_layout(self.engine, self.space, self.form.dimensions, self.head.layout)
             self._layout_stamp = self.head.layout
         return self._layout
 
@@ -80,12 +79,17 @@ class Editor:
 
     def set_centroids(self, centroids: dict[int, Any], gone: Iterable[int] = ()) -> None:
         """Give lists, new ones too, their centroids, and forget those that are gone."""
+        gone = set(gone)
+        layout = self.layout if self.head.layout else None
         for number in gone:
             self.engine.delete(self.space, centroid_key(number))
             self.engine.delete(self.space, list_key(number))
         items = [(centroid_key(number), row.astype("<f4").tobytes()) for number, row in sorted(centroids.items())]
         self.engine.put_many(self.space, items)
         self.head.layout = new_stamp()
+        if layout is not None:
+            self._layout, self._layout_stamp = layout.changed(centroids, gone), self.head.layout
+            keep_layout(self.head.layout, self._layout)
 
     def new_lists(self, count: int) -> list[int]:
         """Numbers for so many new lists."""
@@ -146,13 +150,13 @@ class Editor:
     def need_of(self, number: int) -> str | None:
         """What a list needs: to be split, to be given up, to be made anew since most of it has come since it was made."""
         _, vectors, next_block = unpack_list(self.engine.get(self.space, list_key(number)))
-        if vectors > 2 * TARGET_VECTORS:
+        if vectors > 2 * self.target:
             return "split"
         if self.head.lists == 1:
             return None
-        if vectors < TARGET_VECTORS // 4:
+        if vectors < self.target // 4:
             return "give up"
-        return "renew" if (next_block - 1) * self._capacity > 2 * max(vectors, TARGET_VECTORS) else None
+        return "renew" if (next_block - 1) * self._capacity > 2 * max(vectors, self.target) else None
 
     def add(self, rows: Sequence[tuple[bytes, bytes]]) -> None:
         """Put in new vectors, each (document's key, packed), those of one document side by side."""

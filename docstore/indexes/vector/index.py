@@ -54,6 +54,7 @@ class VectorIndex(WithoutShapes, WithoutOrder):
         self.coder = coder_of(self.form, self.method, seed)
         self._space = definition.space
         self._seed = seed
+        self._target = cast(int, definition.options["target_vectors"])
         self._function = IndexFunction(definition.function)
         self.fields: Fields = self._function.fields
         self._state: State | None = None
@@ -99,7 +100,7 @@ class VectorIndex(WithoutShapes, WithoutOrder):
     def _edit(
         self, engine: WriteTransaction, gone: list[bytes], come: list[tuple[bytes, bytes]], skipped: Counter[str]
     ) -> int:
-        editor = Editor(engine, self._space, self.form, self.coder)
+        editor = Editor(engine, self._space, self.form, self.coder, self._target)
         state = self._state
         if state is not None:
             editor.trust(state.layout, state.head.layout)
@@ -109,7 +110,7 @@ class VectorIndex(WithoutShapes, WithoutOrder):
         head = editor.head
         counts = {reason: head.skipped.get(reason, 0) + skipped[reason] for reason in {*head.skipped, *skipped}}
         head.skipped = {reason: number for reason, number in sorted(counts.items()) if number}
-        mend(editor, steps_for(len(come) + removed), self._seed)
+        mend(editor, steps_for(len(come) + removed, self._target), self._seed)
         editor.save()
         return len(come) - removed
 
@@ -157,6 +158,7 @@ class VectorIndex(WithoutShapes, WithoutOrder):
         self._check_measure(wanted.measure)
         engine: ReadTransaction = run.transaction.engine
         state = self.state(engine)
+        self._check_vectors(state)
         search = Search(engine, state, self._table, self._wanted(wanted))
         if wanted.rows is not None:
             return search.by_rows(self._rows(engine, state, wanted.rows))
@@ -200,6 +202,14 @@ class VectorIndex(WithoutShapes, WithoutOrder):
         exact = wanted.exact or self.method == "flat"
         query = self.form.query(wanted.vector)
         return Wanted(query, wanted.results, wanted.max_dist, wanted.keep, wanted.probes, exact)
+
+    def _check_vectors(self, state: State) -> None:
+        wrong = {reason: number for reason, number in state.head.skipped.items() if reason != "missing"}
+        if wrong and not state.head.vectors:
+            raise ReqlQueryLogicError(
+                f"Index `{self.name}` has no vectors: of {sum(wrong.values()):,} documents with a value none has one that it "
+                f"can hold, most as `{max(wrong, key=lambda reason: wrong[reason])}`."
+            )
 
     def _check_measure(self, measure: str | None) -> None:
         if measure is not None and measure_named(measure) != self.form.measure:

@@ -109,9 +109,40 @@ class Layout:
             self._prepared = Prepared(self.centroids, squares)
         return self._prepared
 
+    def changed(self, centroids: dict[int, Any], gone: set[int]) -> Layout:
+        """With other centroids for some lists, new ones among them, and without some."""
+        kept = [place for place, number in enumerate(self.numbers) if number not in gone and number not in centroids]
+        parts = [self.centroids[kept], *[np.asarray(row, np.float32)[None, :] for row in centroids.values()]]
+        numbers = [*[self.numbers[place] for place in kept], *centroids]
+        return Layout(numbers, np.concatenate(parts))
+
     def places(self, rows: Any) -> Any:
         """The place of the list that each row belongs into: the one with the nearest centroid."""
         return np.argmax(rows @ self.centroids.T - self.halves, axis=1)
+
+
+_layouts: Final[dict[bytes, Layout]] = {}
+"""The layouts met last, by their stamps: a build meets one after the other."""
+
+_LAYOUTS: Final = 16
+
+
+def known_layout(engine: ReadTransaction, space: int, dimensions: int, stamp: bytes) -> Layout:
+    """The lists that an index has in a transaction whose head has this stamp of its layout."""
+    layout = _layouts.get(stamp) if stamp else None
+    if layout is None:
+        layout = read_layout(engine, space, dimensions)
+        if stamp:
+            keep_layout(stamp, layout)
+    return layout
+
+
+def keep_layout(stamp: bytes, layout: Layout) -> None:
+    """Remember a layout."""
+    if len(_layouts) >= _LAYOUTS:
+        for old in list(_layouts)[: _LAYOUTS // 2]:
+            _layouts.pop(old, None)
+    _layouts[stamp] = layout
 
 
 def read_layout(engine: ReadTransaction, space: int, dimensions: int) -> Layout:
@@ -203,4 +234,4 @@ def read_state(engine: ReadTransaction, space: int, form: Form, coder: Coder, be
         return before
     if before is not None and before.head.layout == head.layout:
         return State(head, before.layout, form, coder, space)
-    return State(head, read_layout(engine, space, form.dimensions), form, coder, space)
+    return State(head, known_layout(engine, space, form.dimensions, head.layout), form, coder, space)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from docstore.indexes.vector.editing import TARGET_VECTORS
 from docstore.indexes.vector.reading import Form
 from docstore.indexes.vector.records import LIST_PREFIX, read_head, unpack_list
 from docstore.indexes.vector.search import EXACT_VECTORS
@@ -34,7 +33,7 @@ def status_of(
     return {
         "advice": _advice(head.vectors, head.skipped, options),
         "arguments": options["arguments"],
-        "balance": round(max(sizes, default=0) / TARGET_VECTORS, 3),
+        "balance": round(max(sizes, default=0) / options["target_vectors"], 3),
         "bytes": sum(sizes) * code_bytes,
         "dead_share": 0.0,
         "dimensions": form.dimensions,

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import docstore
-from docstore.indexes.vector import balance, editing, search
+from docstore.indexes.vector import arguments, search
 from query import r
 from tests.docstore.vector.oracle import check_nearest
 
@@ -28,8 +28,7 @@ class RollBack(Exception):  # noqa: N818 - no error, but the way to leave a tran
 @pytest.fixture(autouse=True)
 def small_lists(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lists of some six vectors, and none that is searched for being few."""
-    for module in (balance, editing):
-        monkeypatch.setattr(module, "TARGET_VECTORS", TINY_LISTS)
+    monkeypatch.setattr(arguments, "TARGET_VECTORS", TINY_LISTS)
     monkeypatch.setattr(search, "EXACT_VECTORS", 0)
 
 
