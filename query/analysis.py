@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Final
 
@@ -10,6 +11,18 @@ from query.term import FUNC, IMPLICIT_VAR, MAKE_OBJ, PARAMETER, VAR, Argument, T
 
 _FIELD_READERS: Final = frozenset({"bracket", "get_field"})
 _FIELDS_READERS: Final = frozenset({"has_fields", "pluck"})
+
+GIVE_ON: Final[dict[str, Callable[[Sequence[Argument]], Sequence[Argument]]]] = {
+    "branch": lambda args: (*args[1::2], args[-1]),
+    "default": lambda args: args,
+    "do": lambda args: [arg.args[1] if type(arg) is Term and arg.kind is FUNC else arg for arg in args[-1:]],
+}
+"""Terms that may give on what some of their arguments give, and which those are."""
+
+ROW_BY_ROW: Final = frozenset(
+    {"map", "filter", "concat_map", "pluck", "without", "merge", "has_fields", "with_fields", "get_field", "bracket"}
+)
+"""Terms that work on the rows of groups as these pass by; a group that none is left of is no group any more."""
 
 
 def fields_of(body: Argument, number: int) -> Fields:

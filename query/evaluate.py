@@ -26,7 +26,7 @@ from itertools import chain, compress
 from operator import itemgetter
 from typing import Any, Final
 
-from query.analysis import fields_of
+from query.analysis import GIVE_ON, ROW_BY_ROW, fields_of
 from query.annotations import accepted
 from query.closures import (
     Closure,
@@ -56,18 +56,6 @@ SLOT: Final = Kind("slot", -2, structural=True)
 _OPAQUE_TO_GROUPS: Final = frozenset({"ungroup", "type_of", "info", "default"})
 """Terms that are not applied to each group, but to the grouped data as a whole."""
 
-_GIVE_ON: Final[dict[str, Callable[[Sequence[Argument]], Sequence[Argument]]]] = {
-    "branch": lambda args: (*args[1::2], args[-1]),
-    "default": lambda args: args,
-    "do": lambda args: [arg.args[1] if type(arg) is Term and arg.kind is FUNC else arg for arg in args[-1:]],
-}
-"""Terms that may give on what some of their arguments give, and which those are."""
-
-_ROW_BY_ROW: Final = frozenset(
-    {"map", "filter", "concat_map", "pluck", "without", "merge", "has_fields", "with_fields", "get_field", "bracket"}
-)
-"""Terms that work on the rows of groups as these pass by; a group that none is left of is no group any more."""
-
 
 class Compiler:
     """Compiles one query. Holds the scope: which slot each variable has, and which slots hold plain values.
@@ -81,6 +69,7 @@ class Compiler:
         self.whole = whole
         self.is_widened = False
         self.notes: dict[int, Note] = {}
+        self._passed_over: set[int] = set()
         self._known: dict[tuple[str, int], tuple[Term, bool]] = {}
         self.scope: dict[int, int] = {}
         self.value_slots: set[int] = set()
@@ -185,6 +174,23 @@ class Compiler:
 
         return rows
 
+    def sequence(
+        self, node: Term, source: Argument, make_rows: Callable[[], Closure]
+    ) -> tuple[Closure, Closure | None]:
+        """A closure of the sequence that an argument of `node` is, and, where it is sure to be a stream, `make_rows()`.
+
+        Since the rows are compiled for themselves, all the way down, the first closure is there for the kind of the
+        sequence alone, and compiles no rows of what stands below: a long chain would be compiled once for each link.
+        """
+        if not self.is_stream(source):
+            return self.any(source), None
+        rows = None if id(node) in self._passed_over else make_rows()
+        self._passed_over.add(id(source))
+        try:
+            return self.any(source), rows
+        finally:
+            self._passed_over.discard(id(source))
+
     def function(
         self, node: Argument, arity: int | None = None, *, body: str = "value", plain: Sequence[bool] = ()
     ) -> CompiledFunction:
@@ -261,7 +267,7 @@ class Compiler:
         name, declaration = node.kind.name, BY_KIND.get(node.kind)
         if name == "group":
             return True
-        if name in _GIVE_ON and any(map(self.is_grouped, _GIVE_ON[name](node.args))):
+        if name in GIVE_ON and any(map(self.is_grouped, GIVE_ON[name](node.args))):
             return True
         if declaration is None or name in _OPAQUE_TO_GROUPS or not (declaration.arguments or declaration.rest):
             return False
@@ -276,7 +282,7 @@ class Compiler:
 
     def is_grouped_stream(self, node: Argument) -> bool:
         """Whether the term is grouped data whose rows are worked on one by one, as they come from `group`."""
-        while type(node) is Term and node.kind.name in _ROW_BY_ROW:
+        while type(node) is Term and node.kind.name in ROW_BY_ROW:
             if node.kind.name == "bracket" and type(node.args[1]) is not str:
                 return False
             node = node.args[0]
@@ -387,8 +393,8 @@ class Compiler:
 
     def transforming(self, node: Term, transform: Transform) -> Closure:
         """A term from rows to rows as a closure of an array, of a stream, or of a selection, as its source is."""
-        source, (_, make, selects) = self.any(node.args[0]), transform
-        stream_rows = self._rows(node, None, None) if self.is_stream(node.args[0]) else None
+        _, make, selects = transform
+        source, stream_rows = self.sequence(node, node.args[0], lambda: self._rows(node, None, None))
 
         def transforming(env: Env) -> Any:
             found = source(env)

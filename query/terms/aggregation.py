@@ -13,7 +13,7 @@ from itertools import count as counter
 from typing import Any, Final
 
 from query.arguments import Test, function_of, predicate, union_of
-from query.closures import Closure, Env, located
+from query.closures import Closure, Env, KeepMaker, located
 from query.errors import ReqlArgumentError, ReqlError, ReqlNonExistenceError, ReqlQueryLogicError
 from query.evaluate import Compiler
 from query.registry import term
@@ -243,11 +243,38 @@ def _final_emit(compiler: Compiler, node: Term) -> Callable[[Env], Callable[[Val
 
 
 def _emitting(compiler: Compiler, node: Term) -> Closure:
+    first, (need, emitted) = node.args[0], _emitter(compiler, node)
+    source, stream_rows = compiler.sequence(node, first, lambda: compiler.rows(first, need))
+
+    def emitting(env: Env) -> Any:
+        found = source(env)
+        try:
+            rows = iterate(found)
+        except ReqlError as error:
+            raise located(error, node) from None
+        if type(found) is list:
+            return collect(env[0], emitted(env, rows))
+        read = (lambda: stream_rows(env)) if stream_rows else found.rows
+        return found.changed(env[0], lambda: emitted(env, read()))
+
+    return emitting
+
+
+@fold.compiles_rows
+def _(compiler: Compiler, node: Term, need: Fields, keep: KeepMaker) -> Closure:
+    if "emit" not in node.options or not compiler.is_stream(node.args[0]):
+        return compiler.rows_of_any(node, keep)
+    looked_at, emitted = _emitter(compiler, node)
+    source = compiler.rows(node.args[0], looked_at)
+    if keep is None:
+        return lambda env: emitted(env, source(env))
+    return lambda env: filter(keep(env).test, emitted(env, source(env)))
+
+
+def _emitter(compiler: Compiler, node: Term) -> tuple[Fields, Callable[[Env, Iterator[Value]], Iterator[Value]]]:
+    """The fields of its rows that a fold looks at, and what makes of the rows those that it emits."""
     base, compiled = compiler.value(node.args[1]), function_of(compiler, node.args[2], 2, node)
     emit, final = function_of(compiler, node.options["emit"], 3, node), _final_emit(compiler, node)
-    source = compiler.any(node.args[0])
-    need = union_of(compiled.fields[1], emit.fields[1])
-    stream_rows = compiler.rows(node.args[0], need) if compiler.is_stream(node.args[0]) else None
 
     def emitted(env: Env, rows: Iterator[Value]) -> Iterator[list[Value]]:
         accumulator, function, give = base(env), compiled.bind(env), emit.bind(env)
@@ -257,18 +284,7 @@ def _emitting(compiler: Compiler, node: Term) -> Closure:
         if final is not None:
             yield _emitted_array(final(env)(accumulator), node)
 
-    def emitting(env: Env) -> Any:
-        found = source(env)
-        try:
-            rows = iterate(found)
-        except ReqlError as error:
-            raise located(error, node) from None
-        if type(found) is list:
-            return collect(env[0], chain.from_iterable(emitted(env, rows)))
-        read = (lambda: stream_rows(env)) if stream_rows else found.rows
-        return found.changed(env[0], lambda: chain.from_iterable(emitted(env, read())))
-
-    return emitting
+    return union_of(compiled.fields[1], emit.fields[1]), lambda env, rows: chain.from_iterable(emitted(env, rows))
 
 
 def _emitted_array(found: Value, node: Term) -> list[Value]:

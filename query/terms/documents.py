@@ -239,9 +239,8 @@ def _(compiler: Compiler, node: Term) -> Closure:
     if slot is not None and all(type(arg) is str for arg in node.args[1:]):
         return _has_names(slot, node.args[1:], node)
     bind = _binder(Selectors(compiler, node), has_all, node)
-    source = compiler.any(node.args[0])
-    if compiler.is_stream(node.args[0]):
-        rows = _having_rows(compiler, node, None, None)
+    source, rows = compiler.sequence(node, node.args[0], lambda: _having_rows(compiler, node, None, None))
+    if rows is not None:
         return lambda env: source(env).selected(lambda: rows(env))
 
     return lambda env: _having(env[0], source(env), bind(env), node)

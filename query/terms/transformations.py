@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 import sys
 from collections.abc import Iterator
+from functools import partial
 from heapq import heapify, heappop, heapreplace
 from itertools import chain, islice
 from typing import Any, Final
@@ -240,8 +241,9 @@ def _merge_keys(compiler: Compiler, node: Term) -> list[Ordering]:
 
 @union.compiles
 def _(compiler: Compiler, node: Term) -> Closure:
-    keys, sources = _merge_keys(compiler, node), [compiler.any(arg) for arg in node.args]
-    stream_rows = [compiler.rows(arg) if compiler.is_stream(arg) else None for arg in node.args]
+    keys = _merge_keys(compiler, node)
+    pairs = [compiler.sequence(node, arg, partial(compiler.rows, arg)) for arg in node.args]
+    sources, stream_rows = [source for source, _ in pairs], [rows for _, rows in pairs]
 
     def united(env: Env) -> Any:
         found = [source(env) for source in sources]

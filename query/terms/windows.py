@@ -94,8 +94,8 @@ def _slice_windows(compiler: Compiler, node: Term) -> Windows:
 
 
 def _window(compiler: Compiler, node: Term) -> Closure:
-    windows, source = _windows_of(compiler, node), compiler.any(node.args[0])
-    stream_rows = compiler.rows(node.args[0]) if compiler.is_stream(node.args[0]) else None
+    windows, first = _windows_of(compiler, node), node.args[0]
+    source, stream_rows = compiler.sequence(node, first, lambda: compiler.rows(first))
 
     def window(env: Env) -> Any:
         found = source(env)
@@ -209,8 +209,8 @@ def nth(sequence: object, index: int) -> object:
 
 @nth.compiles
 def _(compiler: Compiler, node: Term) -> Closure:
-    source, index = compiler.any(node.args[0]), whole_number(compiler, node.args[1], node)
-    stream_rows = compiler.rows(node.args[0]) if compiler.is_stream(node.args[0]) else None
+    first, index = node.args[0], whole_number(compiler, node.args[1], node)
+    source, stream_rows = compiler.sequence(node, first, lambda: compiler.rows(first))
 
     def element(env: Env) -> Any:
         found, place = source(env), index(env)

@@ -14,6 +14,7 @@ import pytest
 import docstore
 from docstore import Connection
 from query import Query, ReqlError, ReqlOpFailedError, ReqlPermissionsError, ReqlQueryLogicError, r
+from query.javascript import Script
 
 pytest.importorskip("quickjs")
 
@@ -219,6 +220,32 @@ def test_memory_is_limited(db: Connection) -> None:
     with pytest.raises(ReqlQueryLogicError):
         r.js("var a = []; while (true) a.push(new Array(1000).fill(1))", timeout=60).run(db)
     assert r.js("1").run(db) == 1
+
+
+def test_what_does_not_look_at_the_clock_is_ended(db: Connection) -> None:
+    with pytest.raises(ReqlQueryLogicError, match=r"timed out after 0\.100 seconds"):
+        r.js("/^(a+)+$/.test('" + "a" * 40 + "b')", timeout=0.1).run(db)
+    assert r.js("1").run(db) == 1
+
+
+def test_a_process_that_dies_is_an_error_of_its_script_alone(db: Connection) -> None:
+    script = Script("x => x", 5_000)
+    assert script.call(1) == 1
+    assert script._worker is not None
+    script._worker._process.kill()
+    for _ in range(2):
+        with pytest.raises(ReqlQueryLogicError, match="caused a crash in a worker process"):
+            script.call(1)
+    other = Script("1", 5_000)
+    assert other._worker is not None
+    other._worker._process.kill()
+    other._worker._process.wait()
+    assert r.js("2").run(db) == 2
+
+
+def test_large_values_pass(db: Connection) -> None:
+    text = "é" * 300_000
+    assert r.do(text, r.js("x => [x, x]")).run(db) == [text, text]
 
 
 # Where it is allowed
