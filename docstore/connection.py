@@ -59,7 +59,7 @@ def connect(
     read_only: bool = False,
     busy_timeout: float = 30.0,
     on_error: str = "count",
-    durability: str = "hard",
+    durability: str | None = None,
     allow_http: bool = False,
     allow_js: bool = False,
 ) -> Connection:
@@ -73,14 +73,15 @@ def connect(
     - `busy_timeout`: seconds that a write waits for another thread or process before it is a BusyError.
     - `on_error="raise"`: an error of a single document in a write is raised, and undoes the query, instead of being
       counted in its summary.
-    - `durability`: `"hard"` or `"soft"`, for writes that do not say.
+    - `durability`: `"hard"` or `"soft"`, for writes that do not say; without it, what the table's `config` says.
     - `allow_http=True`: queries may ask servers with `r.http`; `allow_js=True`: and run JavaScript with `r.js`.
 
     >>> with connect() as db:
     ...     (r.expr(1) + 1).run(db)
     2
     """
-    options = checked_options({"db": db, "on_error": on_error, "durability": durability})
+    said = {"db": db, "on_error": on_error, "durability": durability}
+    options = checked_options({name: option for name, option in said.items() if option is not None})
     options.update(checked_permissions(allow_http=allow_http, allow_js=allow_js))
     place, seconds = checked_path(path), checked_seconds(busy_timeout)
     store = open_store(place, create=create, read_only=read_only, busy_timeout=seconds)
@@ -366,6 +367,13 @@ class Connection:
         finally:
             run.transaction.abort()  # another one by now, perhaps: `index_wait` holds no snapshot while it waits
 
+    def _durability_of(self, argument: Term, options: Mapping[str, Any]) -> Any:
+        """What the table that a single write is to says of writes that do not say."""
+        target = argument.args[0]
+        table = target.args[0] if type(target) is Term and target.kind.name == "get" else target
+        is_table = type(table) is Term and table.kind.name == "table"
+        return self._store.durability_of(options["db"], *table.args) if is_table else None
+
     def _result(
         self, found: Any, run: Run, argument: Term, session: AbstractContextManager[None], scope: Scope | None
     ) -> Any:
@@ -399,7 +407,7 @@ class Connection:
             with scope.transaction.savepoint() as inner:
                 return execute(inner)
         if computes_first:
-            durability = cached.durability or options["durability"]
+            durability = cached.durability or options.get("durability") or self._durability_of(argument, options)
             write = self._store.write_soft if durability == "soft" else self._store.write_grouped
             return write(execute, self._busy_timeout)
         return self._store.write_alone(execute, self._busy_timeout, repeatable=not cached.consumes)

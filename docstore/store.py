@@ -36,6 +36,7 @@ from docstore.transaction import Schema, Transaction, WritingTransaction
 from docstore.worker import Worker
 from query.errors import ReqlOpFailedError
 from query.runtime import Run
+from query.term import Argument, Term
 from query.values import Value
 
 Result = TypeVar("Result")
@@ -73,6 +74,17 @@ class OpenStore:
         """Stop what goes on in the background and give the engine back. Closing twice does nothing."""
         self._worker.stop()
         self._engine.close()
+
+    def durability_of(self, default: str, *place: Argument) -> Value:
+        """The durability in the settings of the table that a term names, as the last transaction saw them; else None."""
+        name, database = place[-1], None if len(place) == 2 else default
+        if len(place) == 2:
+            named = place[0]
+            if type(named) is Term and named.kind.name == "db":
+                database = named.args[0]
+        found = self._seen[1].catalog.databases.get(database) if type(database) is str else None
+        table = found.tables.get(name) if found is not None and type(name) is str else None
+        return None if table is None else table.options.get("durability")
 
     # Transactions
 

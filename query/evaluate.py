@@ -184,12 +184,12 @@ class Compiler:
         """
         if not self.is_stream(source):
             return self.any(source), None
-        rows = None if id(node) in self._passed_over else make_rows()
         self._passed_over.add(id(source))
         try:
-            return self.any(source), rows
+            kind = self.any(source)
         finally:
             self._passed_over.discard(id(source))
+        return kind, None if id(node) in self._passed_over else make_rows()
 
     def function(
         self, node: Argument, arity: int | None = None, *, body: str = "value", plain: Sequence[bool] = ()

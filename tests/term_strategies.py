@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from query import Query, r
 from query.annotations import accepted, takes_function
 from query.convert import build
-from query.errors import ReqlArgumentError
+from query.errors import ReqlQueryLogicError
 from query.geometries import Geometry
 from query.registry import TERMS, Declaration, Parameter
 from query.term import Term
@@ -25,8 +25,11 @@ from tests import strategies
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 
+NAMES = ("id", "a", "place", "t", "test")
+"""Of fields, indexes, tables and databases that a store may have."""
+
 _BY_TYPE: dict[type, st.SearchStrategy[Any]] = {
-    str: strategies.texts(),
+    str: st.one_of(st.sampled_from(NAMES), strategies.texts()),
     int: st.integers(-3, 3),
     float: st.floats(-3, 3),
     bool: st.booleans(),
@@ -64,7 +67,7 @@ def _declared(
     options = {name: _argument(draw, declaration.options[name], None, known, levels - 1, scope) for name in chosen}
     try:
         return Query(build(declaration, tuple(args), options, Query))
-    except ReqlArgumentError:  # a function for another number of sequences, which only the term itself can tell
+    except ReqlQueryLogicError:  # what the term as a whole does not take, or a `$reql_type$` that is none
         reject()
 
 

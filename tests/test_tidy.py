@@ -31,7 +31,7 @@ IMPORTERS = {
         "query/wire.py",
     },
     "numpy": {"docstore/indexes/vector/*"},
-    "quickjs": {"query/javascript.py"},
+    "quickjs": {"query/javascript_worker.py"},
     "requests": {"query/web.py"},
     "rich": {"docstore/cli.py", "docstore/demo/*", "docstore/progress.py"},
     "sortedcontainers": {"docstore/storage/memory.py", "docstore/storage/versions.py"},

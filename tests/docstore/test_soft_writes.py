@@ -18,7 +18,7 @@ import docstore
 from docstore import faults
 from docstore.check import check_store
 from docstore.errors import BusyError, ReadOnlyError, SoftWritesLostError
-from query import r
+from query import Query, r
 from query.errors import ReqlQueryLogicError
 
 
@@ -90,6 +90,28 @@ def test_what_the_connection_says_holds_for_writes_that_do_not(path: str) -> Non
         r.table("numbers").insert({"id": 102}).run(db, durability="hard")
         assert group(db) is None
         assert r.table("numbers").count().run(db) == 13
+
+
+@pytest.mark.parametrize("table", [r.table("light"), r.db("test").table("light")])
+def test_what_the_table_says_holds_for_writes_that_do_not(path: str, table: Query) -> None:
+    with docstore.connect(path) as db:
+        r.table_create("light", durability="soft").run(db)
+        for write in (table.insert({"id": 1}), table.get(1).update({"n": 1}), table.get(1).delete()):
+            write.run(db)
+            assert group(db) is not None
+            table.insert({"id": 2}, durability="hard").run(db)
+            assert group(db) is None
+        table.insert({"id": 3}).run(db, durability="hard")
+        assert group(db) is None
+        table.config().update({"durability": "hard"}).run(db)
+        table.insert({"id": 4}).run(db)
+        assert group(db) is None
+        r.table("numbers").config().update({"durability": "soft"}).run(db)
+        r.table("numbers").insert({"id": 200}).run(db)
+        assert group(db) is not None
+    with docstore.connect(path, durability="hard") as db:
+        r.table("numbers").insert({"id": 201}).run(db)
+        assert group(db) is None
 
 
 def test_errors_of_a_soft_write_harm_no_other(path: str) -> None:

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 
 import docstore
 from docstore import Connection, Cursor
-from query import Query, ReqlError, ReqlInternalError, ReqlUserError
+from query import Query, ReqlError, ReqlInternalError, ReqlUserError, r
 from query.registry import TERMS
 from query.term import Term
 from tests.term_strategies import terms
@@ -22,6 +22,12 @@ UNBOUNDED = {"range", "wait", "index_wait"}
 @pytest.fixture(scope="module")
 def db() -> Iterator[Connection]:
     with docstore.connect() as connection:
+        r.table_create("t").run(connection)
+        table = r.table("t")
+        table.index_create("a").run(connection)
+        table.index_create("place", geo=True).run(connection)
+        documents = [{"id": number, "a": number % 3, "place": r.point(number, 1)} for number in range(5)]
+        table.insert(documents).run(connection)
         yield connection
         assert docstore.check(connection).problems == []
 
