@@ -33,6 +33,10 @@ CACHE_BYTES: Final = 640 * 2**20
 """A million vectors of 128 numbers, and a process that stays below 1 GB."""
 
 
+FIRST_SEARCHES: Final = 2
+"""Searches of one state of an index that read some lists before all are read."""
+
+
 class ListData:
     """The vectors of one list, ready to be scored, and their ordinals."""
 
@@ -106,6 +110,8 @@ class Layout:
         """The centroids ready to be scored."""
         if self._prepared is None:
             squares = 2 * self.halves if form.measure == "l2" else None
+            if form.measure == "cosine":
+                squares = np.ones(len(self.numbers), np.float32)
             self._prepared = Prepared(self.centroids, squares)
         return self._prepared
 
@@ -163,7 +169,7 @@ def read_layout(engine: ReadTransaction, space: int, dimensions: int) -> Layout:
 class State:
     """What is known of an index in one state of its contents; the vectors of its lists as they are asked for."""
 
-    __slots__ = ("_all", "_generation", "_held", "coder", "form", "head", "layout", "space")
+    __slots__ = ("_all", "_asked", "_generation", "_held", "coder", "form", "head", "layout", "space")
 
     def __init__(self, head: Head, layout: Layout, form: Form, coder: Coder, space: int) -> None:
         self.head = head
@@ -174,6 +180,12 @@ class State:
         self._held: dict[int, ListData] = {}
         self._generation = cache.generation
         self._all: tuple[Any, Prepared] | None = None
+        self._asked = 0
+
+    def is_worth_joining(self) -> bool:
+        """Whether the codes of all lists are at hand, or were asked for before: the first searches read a few lists."""
+        self._asked += 1
+        return self._all is not None or self._asked > FIRST_SEARCHES
 
     def all_codes(self, engine: ReadTransaction) -> tuple[Any, Prepared]:
         """The ordinals and the codes of all lists, side by side; for codes of bits."""

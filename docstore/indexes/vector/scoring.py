@@ -4,7 +4,7 @@ A score is a float32, less for a nearer vector, and costs one matrix-vector prod
 
 | measure         | prepared rows                  | score                          |
 |-----------------|--------------------------------|--------------------------------|
-| `cosine`        | of length 1                    | - row . query                  |
+| `cosine`        | as they are, 1 / lengths       | - row . query / length         |
 | `inner_product` | as they are                    | - row . query                  |
 | `l2`            | as they are, squared lengths   | row . row - 2 row . query       |
 | `l1`            | as they are                    | sum of absolute differences    |
@@ -49,10 +49,16 @@ def prepare(form: Form, packed: bytes) -> Prepared:
     if form.measure in OF_BITS:
         return Prepared(_words(found))
     if form.measure == "cosine":
-        lengths = np.sqrt(np.einsum("ij,ij->i", found, found, dtype=np.float64))
-        return Prepared(np.divide(found, lengths[:, None], dtype=np.float32, casting="same_kind"))
+        # In floats the square of a number below 1e-19 is 0, and that of one above 1e19 infinite.
+        squares = np.einsum("ij,ij->i", found, found)
+        if not (np.isfinite(squares).all() and (squares > _TINY).all()):
+            squares = np.einsum("ij,ij->i", found, found, dtype=np.float64)
+        return Prepared(found, 1 / np.sqrt(squares))
     squares = np.einsum("ij,ij->i", found, found) if form.measure == "l2" else None
     return Prepared(found, squares)
+
+
+_TINY: Final = 1e-30
 
 
 def _words(rows: Any) -> Any:
@@ -80,7 +86,8 @@ def scorer(form: Form, query: Vector) -> Score:
     numbers = query.numpy().astype(np.float32)
     if measure == "cosine":
         wide = numbers.astype(np.float64)
-        return _negative_product((wide / np.linalg.norm(wide)).astype(np.float32))
+        unit = -(wide / np.linalg.norm(wide)).astype(np.float32)
+        return lambda found: ((found.rows @ unit) * found.squares).astype(np.float32, copy=False)
     if measure == "inner_product":
         return _negative_product(numbers)
     if measure == "l1":

@@ -148,7 +148,7 @@ class Search:
         first = probes = len(order) if exact else self._probes(len(order))
         if not (exact or self.state.coder.exact):
             self._rough = self.state.coder.scorer(self.wanted.query)
-            if self._scans_codes():
+            if self._scans_codes() and self.state.is_worth_joining():
                 return self._by_all_codes(scan)
         while True:
             self._search(order[len(self._searched) : probes])
@@ -214,8 +214,8 @@ class Search:
         """How many lists are searched first."""
         given = self.wanted.probes
         if given is None:
-            share, slope = (2, 6) if isinstance(self.state.coder, Bits) else (4, 3)
-            given = max(DEFAULT_PROBES, min(lists // share, round(24 + slope * lists**0.5)))
+            slope = 6 if isinstance(self.state.coder, Bits) else 3
+            given = max(DEFAULT_PROBES, min(lists // 3, round(24 + slope * lists**0.5)))
         if self.wanted.keep is not None:
             given *= FAR
         return max(given, 2 * self.wanted.results * lists // max(1, self.state.head.vectors))
