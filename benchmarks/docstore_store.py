@@ -1,4 +1,4 @@
-"""`docstore`, used as its README says: queries are built anew each time, as programs do."""
+"""`docstore`, used as its README says: queries are built anew each time, as programs do, but for `get_prepared`."""
 
 # mypy: disable-error-code=no-any-return
 # What comes out of a database is Any to mypy.
@@ -31,7 +31,11 @@ class DocstoreStore:
     def __init__(self, directory: Path) -> None:
         self._file = directory / "store.docstore"
         self._durability = "soft"
+        self._connect()
+
+    def _connect(self) -> None:
         self._db = docstore.connect(str(self._file))
+        self._get = self._db.prepare(lambda key: r.table("packages").get(key))
 
     def close(self) -> None:
         """See Store; so for all methods below."""
@@ -39,7 +43,7 @@ class DocstoreStore:
 
     def reopen(self) -> None:
         self.close()
-        self._db = docstore.connect(str(self._file))
+        self._connect()
         r.table("plain").limit(1).run(self._db)
 
     def size_bytes(self) -> int:
@@ -86,6 +90,9 @@ class DocstoreStore:
 
     def get(self, key: str) -> Document | None:
         return r.table("packages").get(key).run(self._db)
+
+    def get_prepared(self, key: str) -> Document | None:
+        return self._get(key)
 
     def get_all(self, index: str, value: str) -> Iterable[Document]:
         return r.table("packages").get_all(value, index=index).run(self._db)

@@ -34,7 +34,7 @@ class LmdbStore:
 
     name: ClassVar[str] = "lmdb alone"
     workloads: ClassVar[frozenset[str] | None] = frozenset(
-        {"get", "get_all_simple", "scan", "filter_count", "insert", "update_hard"}
+        {"get", "get_prepared", "get_all_simple", "scan", "filter_count", "insert", "update_hard"}
     )
     most_queries: ClassVar[int | None] = None
 
@@ -69,6 +69,8 @@ class LmdbStore:
         with self._environment.begin(self._tables["packages"], buffers=True) as transaction:
             data = transaction.get(key.encode())
             return None if data is None else _decode(data)
+
+    get_prepared = get
 
     def get_all(self, index: str, value: str) -> Iterator[Document]:
         with self._environment.begin(self._tables["packages"], buffers=True) as transaction:

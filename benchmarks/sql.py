@@ -150,6 +150,8 @@ class SqlStore:
             found = _decode(text)
         return found
 
+    get_prepared = get
+
     def get_all(self, index: str, value: str) -> Iterable[Document]:
         if index == "section":
             return self._documents(f"SELECT {self.out} FROM packages WHERE {SECTION} = ?", value)

@@ -75,6 +75,9 @@ class Store(Protocol):
     def get(self, key: str) -> Document | None:
         """One document by its primary key."""
 
+    def get_prepared(self, key: str) -> Document | None:
+        """The same with a query prepared in advance, where the store makes a difference of that."""
+
     def get_all(self, index: str, value: str) -> Iterable[Document]:
         """The documents whose `section` or `depends` has this value."""
 

@@ -21,7 +21,8 @@ from docstore.check import Report, check
 from docstore.connection import Connection, connect
 from docstore.cursor import Cursor
 from docstore.errors import *  # noqa: F403 - the errors' own list
+from docstore.prepared import PreparedQuery
 
-__all__ = ["Connection", "Cursor", "Report", "check", "connect", "errors", *errors.__all__]
+__all__ = ["Connection", "Cursor", "PreparedQuery", "Report", "check", "connect", "errors", *errors.__all__]
 
 __version__ = "0.1.0"

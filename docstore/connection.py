@@ -27,13 +27,14 @@ from docstore.descriptions import SERVER_ID
 from docstore.errors import ClosedError, ReadOnlyError
 from docstore.options import checked_options, checked_path, checked_permissions, checked_seconds
 from docstore.placement import SERVER
+from docstore.prepared import PreparedQuery
 from docstore.results import converted, is_walked, presented
 from docstore.scopes import Block, JoinedSession, OwnSession, Scope, current_scope, scopes
 from docstore.store import OpenStore, open_store
 from docstore.transaction import Schema, Transaction
 from query.builder import set_repl
 from query.determinism import asks_servers
-from query.errors import ReqlError, ReqlNonExistenceError, ReqlResourceLimitError
+from query.errors import ReqlDriverCompileError, ReqlError, ReqlNonExistenceError, ReqlResourceLimitError
 from query.evaluate import Compiler
 from query.explain import Explanation, explain
 from query.locate import explain_error
@@ -43,6 +44,7 @@ from query.registry import BY_KIND
 from query.retelling import retold
 from query.runtime import Run, Stream, collect
 from query.term import Argument, Source, Term, walk
+from query.values import describe
 from query.vectors import Made
 
 __all__ = ["Connection", "connect"]
@@ -234,6 +236,27 @@ class Connection:
             raise ReadOnlyError("The store was opened with read_only=True, and this would write to it.")
 
     # Running queries
+
+    def prepare(self, build: Callable[..., Any], **options: Any) -> PreparedQuery:
+        """A query for the hottest places: a function of values that gives a query, to be called with values.
+
+        The function is called for the first values of each combination of types, and the query kept; then only the values
+        are put in, which is cheaper than building. So what the function takes from elsewhere is fixed by then. A function
+        that computes with its values in Python, or puts them where a name or a list stands, is called each time. The
+        options are those of `run`.
+
+        >>> post = db.prepare(lambda key: r.table("posts").get(key))
+        >>> post(1)["title"]
+        'Hello'
+        """
+        self.check_open()
+        checked_options(options)
+        if not callable(build):
+            raise ReqlDriverCompileError(
+                f"Expected a function that gives a query, as lambda key: r.table('posts').get(key), but found "
+                f"{describe(build)}."
+            )
+        return PreparedQuery(self, build, options)
 
     def run_query(self, argument: Argument, options: dict[str, Any]) -> Any:
         """Run a query; `Query.run` calls this. See there."""

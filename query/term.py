@@ -167,6 +167,20 @@ class Term:
             if type(arg) is Term:
                 yield arg
 
+    def with_constants(
+        self, args: tuple[Argument, ...], options: Mapping[str, Argument], constants: tuple[Value, ...]
+    ) -> Term:
+        """This Term with other constants of the same types, at the same places: so nothing else about it is another."""
+        term = _new_term(Term)
+        term.kind = self.kind
+        term.args = args
+        term.options = options
+        term.shape = self.shape
+        term.constants = constants
+        term.depth = self.depth
+        term.uses_row = self.uses_row
+        return term
+
     def replace_children(self, change: Callable[[Argument], Argument]) -> Term:
         """This Term with `change` applied to every argument and option; itself where nothing changed."""
         args = tuple([change(arg) for arg in self.args])
@@ -177,6 +191,8 @@ class Term:
             return self
         return Term(self.kind, args, options)
 
+
+_new_term: Final = Term.__new__
 
 VAR: Final = Kind("var", 10, structural=True)
 IMPLICIT_VAR: Final = Kind("row", 13)

@@ -123,7 +123,8 @@ def _often(sample: Sample) -> Iterable[None]:
 SCANNED: Final = "document scanned"
 
 READING: Final = (
-    _single("get", lambda store, key: store.get(key), lambda sample: sample.keys, goal=1.5),
+    _single("get", lambda store, key: store.get(key), lambda sample: sample.keys, goal=1.6),
+    _single("get_prepared", lambda store, key: store.get_prepared(key), lambda sample: sample.keys, goal=2.5),
     _sequence(
         "get_all_simple",
         lambda store, section: store.get_all("section", section),
