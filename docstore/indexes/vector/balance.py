@@ -22,8 +22,8 @@ from docstore.indexes.vector.kmeans import k_means, nearest
 NEIGHBOURS: Final = 6
 """Lists around one that was split whose vectors are looked at again."""
 
-STEPS: Final = 2
-"""Lists that a small write mends."""
+STEPS: Final = 1
+"""Lists that a small write mends: each takes some milliseconds."""
 
 _ROUNDS: Final = 6
 
