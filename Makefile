@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-all lint bench stub clean
+.PHONY: demo test test-all lint bench bench-large bench-guard stub clean
 
 .venv/.made: pyproject.toml
 	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'docstore needs Python 3.11 or later')"
@@ -26,7 +26,13 @@ lint: .venv/.made
 	$(BIN)/mypy
 
 bench: .venv/.made
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks --json benchmarks/results.json --picture docs/benchmarks.svg
+
+bench-large: .venv/.made
+	$(BIN)/python -m benchmarks --large
+
+bench-guard: .venv/.made
+	$(BIN)/python -m benchmarks --guard benchmarks/baseline.json
 
 stub: .venv/.made
 	$(BIN)/python -m query.stub

@@ -61,6 +61,10 @@ class DocstoreStore:
             r.table(table).insert(documents[start : start + BATCH], durability="soft").run(self._db)
         r.table(table).sync().run(self._db)
 
+    def insert_at_once(self, table: Table, documents: Sequence[Document]) -> None:
+        r.table(table).insert(documents, durability="soft").run(self._db)
+        r.table(table).sync().run(self._db)
+
     def build_index(self, table: Table, index: str) -> None:
         wanted = r.table(table)
         if index == "section_size":
@@ -108,6 +112,9 @@ class DocstoreStore:
 
     def last(self) -> Document:
         return r.table("packages").max(index="section_size").run(self._db)
+
+    def least(self) -> Document:
+        return r.table("packages").min(index="section_size").run(self._db)
 
     def join(self, limit: int) -> Iterable[Document]:
         packages = r.table("packages")

@@ -61,7 +61,15 @@ class Row:
 class Bench:
     """Loaded stores, one of each kind, in a temporary directory on a real disk. A context manager."""
 
-    def __init__(self, kinds: Sequence[type[Store]], sample: Sample, directory: Path | None = None) -> None:
+    def __init__(
+        self,
+        kinds: Sequence[type[Store]],
+        sample: Sample,
+        directory: Path | None = None,
+        *,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._clock = clock
         self._kinds = kinds
         self._sample = sample
         self._parent = directory
@@ -134,9 +142,9 @@ class Bench:
         with self._place(workload, store) as place:
             workload.prepare(place, sample)
             gc.collect()
-            begin = time.perf_counter()
+            begin = self._clock()
             result = workload.run(place, sample)
-            seconds = time.perf_counter() - begin
+            seconds = self._clock() - begin
             workload.tidy(place, sample)
         return float(result) if workload.gauge else seconds / workload.operations(sample) * 1e6
 

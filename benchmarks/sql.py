@@ -112,6 +112,8 @@ class SqlStore:
                     f"INSERT INTO {table}_depends (value, number) VALUES (?, ?)", sorted(_elements(documents, first))
                 )
 
+    insert_at_once = insert_all
+
     def build_index(self, table: Table, index: str) -> None:
         with self._lock, _Transaction(self._connection) as cursor:
             if index != "depends":
@@ -177,6 +179,10 @@ class SqlStore:
 
     def last(self) -> Document:
         text = self._value(f"SELECT {self.out} FROM packages ORDER BY {SECTION} DESC, {INSTALLED_SIZE} DESC LIMIT 1")
+        return _decode(text)
+
+    def least(self) -> Document:
+        text = self._value(f"SELECT {self.out} FROM packages ORDER BY {SECTION}, {INSTALLED_SIZE} LIMIT 1")
         return _decode(text)
 
     def join(self, limit: int) -> Iterator[Document]:

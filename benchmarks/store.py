@@ -58,6 +58,9 @@ class Store(Protocol):
     def insert_all(self, table: Table, documents: Sequence[Document]) -> None:
         """Insert many documents in the way that is fastest, and make sure that they are safe."""
 
+    def insert_at_once(self, table: Table, documents: Sequence[Document]) -> None:
+        """Insert many documents as one statement, all or nothing."""
+
     def build_index(self, table: Table, index: str) -> None:
         """Give a filled table an index; return when it is ready."""
 
@@ -92,6 +95,9 @@ class Store(Protocol):
 
     def last(self) -> Document:
         """The last document in the order of `section_size`."""
+
+    def least(self) -> Document:
+        """The first one in that order."""
 
     def join(self, limit: int) -> Iterable[Document]:
         """For the first documents by primary key: `{"left": it, "right": the one whose id is its source}`, if there is one."""

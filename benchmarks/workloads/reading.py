@@ -131,7 +131,7 @@ READING: Final = (
         lambda sample: sample.sections,
         _by_id,
         Sample.in_sections,
-        goal=1.0,
+        goal=1.8,
     ),
     _sequence(
         "get_all_multi",
@@ -139,7 +139,7 @@ READING: Final = (
         lambda sample: sample.dependencies,
         _by_id,
         Sample.with_dependencies,
-        goal=1.0,
+        goal=1.8,
     ),
     _sequence(
         "between_compound",
@@ -147,29 +147,37 @@ READING: Final = (
         lambda sample: sample.sections,
         _by_id,
         lambda sample: sample.within(*BOUNDS),
-        goal=1.0,
+        goal=1.8,
     ),
-    _sequence("scan", lambda store, _: store.scan(), _once, _by_id, Sample.count, goal=1.5),
+    _sequence("scan", lambda store, _: store.scan(), _once, _by_id, Sample.count, goal=2.2),
     _single(
-        "filter_count", lambda store, _: store.count_larger(LARGE), _once, unit=SCANNED, per=Sample.count, goal=1.0
+        "filter_count", lambda store, _: store.count_larger(LARGE), _once, unit=SCANNED, per=Sample.count, goal=1.8
     ),
-    _sequence("filter_documents", lambda store, _: store.larger(LARGE), _once, _by_id, Sample.count, unit=SCANNED),
+    _sequence(
+        "filter_documents", lambda store, _: store.larger(LARGE), _once, _by_id, Sample.count, unit=SCANNED, goal=1.0
+    ),
     _single(
         "filter3_count",
         lambda store, _: store.count_matching(CONDITIONS),
         _once,
         unit=SCANNED,
         per=Sample.count,
-        goal=1.0,
+        goal=1.8,
     ),
     _sequence(
-        "filter3_documents", lambda store, _: store.matching(CONDITIONS), _once, _by_id, Sample.count, unit=SCANNED
+        "filter3_documents",
+        lambda store, _: store.matching(CONDITIONS),
+        _once,
+        _by_id,
+        Sample.count,
+        unit=SCANNED,
+        goal=1.0,
     ),
     _single("filter_contains_count", lambda store, _: store.count_tagged(TAG), _once, unit=SCANNED, per=Sample.count),
-    _single("group_avg", lambda store, _: store.averages(), _once, _rounded, unit=SCANNED, per=Sample.count, goal=1.0),
-    _single("group_count", lambda store, _: store.counts(), _once, unit=SCANNED, per=Sample.count),
-    _single("sum", lambda store, _: store.total(), _once, unit=SCANNED, per=Sample.count),
-    _single("max", lambda store, _: store.largest()["size"], _once, unit=SCANNED, per=Sample.count),
+    _single("group_avg", lambda store, _: store.averages(), _once, _rounded, unit=SCANNED, per=Sample.count, goal=1.8),
+    _single("group_count", lambda store, _: store.counts(), _once, unit=SCANNED, per=Sample.count, goal=1.8),
+    _single("sum", lambda store, _: store.total(), _once, unit=SCANNED, per=Sample.count, goal=1.8),
+    _single("max", lambda store, _: store.largest()["size"], _once, unit=SCANNED, per=Sample.count, goal=1.8),
     _sequence(
         "order_by_limit",
         lambda store, _: store.smallest(LIMIT),
@@ -177,6 +185,7 @@ READING: Final = (
         lambda found: [document["size"] for document in found],
         Sample.count,
         unit=SCANNED,
+        goal=0.9,
     ),
     _sequence(
         "order_by_index_limit",
@@ -186,6 +195,7 @@ READING: Final = (
         lambda sample: sample.repeats,
         unit="query",
     ),
+    _single("min_index", lambda store, _: store.least(), _often, lambda document: _index_order([document])),
     _single("max_index", lambda store, _: store.last(), _often, lambda document: _index_order([document])),
     _single(
         "count_simple", lambda store, section: store.count("section", section), lambda sample: sample.sections * 50
@@ -198,6 +208,7 @@ READING: Final = (
         _joined_ids,
         lambda sample: sample.joined,
         unit="row joined",
+        goal=1.0,
     ),
     Workload("open", "opening", lambda store, sample: store.reopen()),
 )

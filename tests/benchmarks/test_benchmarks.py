@@ -14,6 +14,7 @@ pytest.importorskip("tinydb")
 from benchmarks.__main__ import KINDS, main
 from benchmarks.data import Sample, load
 from benchmarks.measure import AnswerMismatchError, Bench, Figures
+from benchmarks.report import as_json
 from benchmarks.workloads import WORKLOADS, Workload
 
 DOCUMENTS = 300
@@ -58,6 +59,21 @@ def test_the_command_prints_a_table_and_writes_json(tmp_path: Path, capsys: pyte
     rows = {row["name"]: row for row in json.loads(target.read_text())["rows"]}
     assert rows["scan"]["ratio"] > 0
     assert len(rows["get"]["stores"]["sqlite"]["values"]) == 2
+
+
+def test_the_command_draws_a_picture(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    picture = tmp_path / "ratios.svg"
+    main(["--documents", "50", "--repeat", "1", "--rows", "get", "scan", "--picture", str(picture)])
+    assert picture.read_text().lstrip().startswith("<?xml")
+
+
+def test_durable_writes_are_beside_those_of_the_disk_alone(tmp_path: Path) -> None:
+    workload = next(workload for workload in WORKLOADS if workload.name == "update_hard")
+    with Bench(KINDS, Sample.of(load(60)), tmp_path) as bench:
+        row = bench.measure(workload, 1)
+    (found,) = as_json([row], DOCUMENTS, 1)["rows"]
+    assert found["share_of_limit"].keys() == {"lmdb alone", "disk alone"}
 
 
 def test_an_unknown_row_is_refused() -> None:
