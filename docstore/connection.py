@@ -421,7 +421,7 @@ class Connection:
             found = cached.plan_for(argument, run).execute(run, argument.constants)
             return presented(collect(run, found) if type(found) is Stream else found, options)
 
-        computes_first = cached.computes_first and options["on_error"] != "raise"
+        computes_first = cached.computes_first and options["on_error"] != "raise" and not _is_long(argument)
         if scope is not None:
             if not scope.writable:
                 raise ReadOnlyError("A snapshot is for reading only, and this query writes.")
@@ -454,11 +454,16 @@ def _conduct(argument: Term) -> tuple[bool, bool, bool, str | None]:
     )
 
 
+def _is_long(argument: Term) -> bool:
+    """Whether a query inserts more documents than are written in one go; queries of one shape may differ in that."""
+    return argument.kind.name == "insert" and type(argument.args[1]) is list and len(argument.args[1]) > _FEW_DOCUMENTS
+
+
 def _computes_first(argument: Term) -> bool:
+    """Whether a query that writes, and inserts few documents, computes all its changes before it writes the first."""
     if argument.kind.name == "insert":
         documents = argument.args[1]
-        few = type(documents) is dict or (type(documents) is list and len(documents) <= _FEW_DOCUMENTS)
-        return few and type(argument.options.get("conflict")) is not Term
+        return type(documents) in (dict, list) and type(argument.options.get("conflict")) is not Term
     if argument.kind.name in ("update", "replace", "delete"):
         target = argument.args[0]
         return type(target) is Term and target.kind.name == "get"
