@@ -27,9 +27,10 @@ from typing import Any, Final, Protocol
 from docstore.catalog import Catalog, IndexDefinition, TableDefinition
 from docstore.catalog_records import load
 from docstore.documents import decode_document, validate
+from docstore.errors import CorruptStoreError
 from docstore.indexes import make_index
 from docstore.indexes.base import Entry, StoredIndex
-from docstore.keys import MAX_KEY_BYTES, prefix_successor, primary_key
+from docstore.keys import MAX_KEY_BYTES, decode_key, prefix_successor, primary_key
 from docstore.layout import (
     COUNTS_PREFIX,
     FIRST_FREE_SPACE,
@@ -50,6 +51,7 @@ MOST_PROBLEMS: Final = 100
 """Problems that are told: one cause often makes thousands."""
 
 _BATCH: Final = 1_000
+_SHOWN_BYTES: Final = 40
 _64_BITS: Final = 2**64 - 1
 
 Row = tuple[bytes, Document]
@@ -103,7 +105,12 @@ def check(store: str | PathLike[str] | HasStore) -> Report:
     """
     if not isinstance(store, str | PathLike):
         return check_store(store.store)
-    opened = open_store(fspath(store), create=False, read_only=True)
+    try:
+        opened = open_store(fspath(store), create=False, read_only=True)
+    except CorruptStoreError as error:
+        report = Report()
+        report.add(f"The store cannot be opened: {error.message}")
+        return report
     try:
         return check_store(opened)
     finally:
@@ -184,6 +191,24 @@ class _IndexCheck:
         """Whether the document with this key should be in the index."""
         return self.watermark is None or member <= self.watermark
 
+    def shown(self, key: bytes, member: bytes) -> str:
+        """An entry, for a person."""
+        return f"{self.shown_key(key)} of the document {_shown(member)}"
+
+    def shown_key(self, key: bytes) -> str:
+        """A key, for a person; those of the geospatial indexes are cells, and forms of no value."""
+        return _shown(key) if self.definition.kind == "ordered" else f"0x{key.hex()}"
+
+
+def _shown(key: bytes) -> str:
+    """The value that a key is the form of; the bytes of a key that is cut, or damaged."""
+    if len(key) < MAX_KEY_BYTES:
+        try:
+            return describe(decode_key(key))
+        except CorruptStoreError:
+            pass
+    return f"0x{key[:_SHOWN_BYTES].hex()}{'...' if len(key) > _SHOWN_BYTES else ''}"
+
 
 class _TableCheck:
     def __init__(self, engine: ReadTransaction, table: TableDefinition, report: Report) -> None:
@@ -203,7 +228,7 @@ class _TableCheck:
             for index in sound:
                 for entry in index.index.entries([row for row in batch if index.covers(row[0])]):
                     index.wanted.add(entry)
-        documents, counted = unpack_counts(self._engine.get(CATALOG_SPACE, counts_key(table.space)))
+        documents, counted = self._counts()
         if documents != self._rows:
             report.add(f"{table.title} has {self._rows} documents, but its count says {documents}.")
         report.documents += self._rows
@@ -213,6 +238,13 @@ class _TableCheck:
             counted.pop(definition.space, None)
         for space in counted:
             report.add(f"The counts of {table.title} tell of the space {space}, which is no index of it.")
+
+    def _counts(self) -> tuple[int, dict[int, int]]:
+        try:
+            return unpack_counts(self._engine.get(CATALOG_SPACE, counts_key(self._table.space)))
+        except CorruptStoreError as error:
+            self._report.add(f"The counts of {self._table.title} cannot be read: {error.message}")
+            return 0, {}
 
     def _index_check(self, definition: IndexDefinition) -> _IndexCheck | None:
         self._report.indexes += 1
@@ -229,18 +261,18 @@ class _TableCheck:
         for key, data in self._engine.scan(self._table.space):
             self._rows += 1
             if key <= last:
-                report.add(f"The rows of {title} are out of order at the key {key.hex()}.")
+                report.add(f"The rows of {title} are out of order at the key {_shown(key)}.")
             last = key
             try:
                 document = decode_document(data)
                 validate(document)
                 own = primary_key(document.get(self._table.primary_key))
             except ReqlError as error:
-                report.add(f"The row {key.hex()} of {title} is no document: {error.message}")
+                report.add(f"The row {_shown(key)} of {title} is no document: {error.message}")
                 continue
             if own != key:
                 found = describe(document[self._table.primary_key])
-                report.add(f"The row {key.hex()} of {title} holds the document with the primary key {found}.")
+                report.add(f"The row {_shown(key)} of {title} holds the document with the primary key {found}.")
             yield key, document
 
     def _check_entries(self, check: _IndexCheck, counted: int) -> None:
@@ -254,9 +286,9 @@ class _TableCheck:
         for entry in self._engine.scan_entries(check.definition.space):
             found.add(entry)
             if entry <= last:
-                report.add(f"The {check.title} is out of order at the entry {entry[0].hex()}, {entry[1].hex()}.")
+                report.add(f"The {check.title} is out of order at the entry {check.shown(*entry)}.")
             if check.definition.unique and entry[0] == last[0] and len(entry[0]) < MAX_KEY_BYTES:
-                report.add(f"The unique {check.title} has the key {entry[0].hex()} twice.")
+                report.add(f"The unique {check.title} has the key {check.shown_key(entry[0])} twice.")
             last = entry
         report.entries += found.number
         if found.number != counted:
@@ -272,8 +304,12 @@ class _TableCheck:
 
         report, space = self._report, check.definition.space
         found = _Sum()
-        for entry in checking.stored_entries(self._engine, space):
-            found.add(entry)
+        try:
+            for entry in checking.stored_entries(self._engine, space):
+                found.add(entry)
+        except CorruptStoreError as error:
+            report.add(f"The {check.title} is damaged: {error.message.removesuffix('.')}.")
+            return
         report.entries += found.number
         if found.number != counted:
             report.add(f"The {check.title} has {found.number} vectors, but its count says {counted}.")
@@ -283,7 +319,7 @@ class _TableCheck:
             for problem in checking.differences(self._engine, self._table.space, index, check.covers):
                 report.add(f"The {check.title} {problem}.")
         for problem in checking.faults(self._engine, space, index):
-            report.add(f"The {check.title} is damaged: {problem}.")
+            report.add(f"The {check.title} is damaged: {problem.removesuffix('.')}.")
 
     def _find_orphans(self, check: _IndexCheck) -> None:
         for key, member in self._engine.scan_entries(check.definition.space):
@@ -293,9 +329,9 @@ class _TableCheck:
             except ReqlError:
                 continue
             if document is None or (key, member) not in check.index.entries([(member, document)]):
-                self._report.add(f"The {check.title} has the orphan entry {key.hex()} of {member.hex()}.")
+                self._report.add(f"The {check.title} has the orphan entry {check.shown(key, member)}.")
             elif not check.covers(member):
-                self._report.add(f"The {check.title} has an entry of {member.hex()}, which is above its watermark.")
+                self._report.add(f"The {check.title} has an entry of {_shown(member)}, which is above its watermark.")
 
     def _find_gaps(self, check: _IndexCheck) -> None:
         for member, data in self._engine.scan(self._table.space):
@@ -307,7 +343,7 @@ class _TableCheck:
                 continue
             for key, _ in check.index.entries([row]):
                 if not self._has_entry(check.definition.space, key, member):
-                    self._report.add(f"The {check.title} lacks the entry {key.hex()} of {member.hex()}.")
+                    self._report.add(f"The {check.title} lacks the entry {check.shown(key, member)}.")
 
     def _has_entry(self, space: int, key: bytes, member: bytes) -> bool:
         if len(member) == MAX_KEY_BYTES:

@@ -398,7 +398,7 @@ class Connection:
         return self._store.durability_of(options["db"], *table.args) if is_table else None
 
     def _result(
-        self, found: Any, run: Run, argument: Term, session: AbstractContextManager[None], scope: Scope | None
+        self, found: Any, run: Run, argument: Term, session: OwnSession | JoinedSession, scope: Scope | None
     ) -> Any:
         if type(found) is not Stream:
             return presented(found, run.options)
@@ -409,6 +409,7 @@ class Connection:
             argument,
             lambda error: self._retold(error, argument, run.options, scope),
             DEFAULT_BATCHING if run.options is self._defaults else Batching.of(run.options),
+            session.check_open if type(session) is JoinedSession else None,
         )
         cursor.fill()
         return presented(list(cursor), run.options) if found.type_name == "SELECTION<ARRAY>" else cursor

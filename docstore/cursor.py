@@ -82,6 +82,7 @@ class Cursor:
         "_convert",
         "_error",
         "_exhausted",
+        "_guard",
         "_next_rows",
         "_query",
         "_retell",
@@ -98,12 +99,14 @@ class Cursor:
         query: Argument,
         retell: Callable[[ReqlError], ReqlError],
         batching: Batching = DEFAULT_BATCHING,
+        guard: Callable[[], None] | None = None,
     ) -> None:
         """The stream may be read inside `session`, again and again; `query` is what it is the result of.
 
         `conversion()`, asked after each batch, gives what makes of a row what the user gets, or None where nothing does.
 
-        `retell` gives an error of the stream as the user is to see it.
+        `retell` gives an error of the stream as the user is to see it. `guard()`, where there is one, raises once the
+        cursor may no longer be used, be there rows at hand or not.
         """
         self._stream = stream
         self._session = session
@@ -112,6 +115,7 @@ class Cursor:
         self._query = query
         self._retell = retell
         self._batching = batching
+        self._guard = guard
         self._next_rows = max(batching.least_rows, int(batching.rows / batching.first_divisor))
         self._rows: deque[Value] = deque()
         self._exhausted = False
@@ -162,6 +166,8 @@ class Cursor:
         return self.__next__()
 
     def __next__(self) -> Any:
+        if self._guard is not None:
+            self._guard()
         rows = self._rows
         if not rows:
             if self._closed:

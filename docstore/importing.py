@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import gzip
 import json
+import zlib
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from io import BufferedReader, RawIOBase
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Any, Final, cast
 
 import msgspec
 
@@ -82,20 +85,30 @@ def import_lines(
             batch.clear()
             on_batch(summary)
 
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
+    try:
+        for number, line in _numbered(lines):
             batch.append(_document(number, line))
-        except LineError:
-            write()
-            raise
-        size_bytes += len(line)
-        if len(batch) >= BATCH_DOCUMENTS or size_bytes >= BATCH_BYTES:
-            write()
-            size_bytes = 0
+            size_bytes += len(line)
+            if len(batch) >= BATCH_DOCUMENTS or size_bytes >= BATCH_BYTES:
+                write()
+                size_bytes = 0
+    except LineError:
+        write()
+        raise
     write()
     return summary
+
+
+def _numbered(lines: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
+    """The lines that are not empty, with their numbers; without the mark that some editors begin a file with."""
+    number = 0
+    try:
+        for number, line in enumerate(lines, 1):
+            text = line.removeprefix(BOM_UTF8) if number == 1 else line
+            if text.strip():
+                yield number, text
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise LineError(number + 1, f"the gzip file is cut off or damaged here: {error}.") from None
 
 
 def _document(number: int, line: bytes) -> dict[str, Any]:
@@ -132,9 +145,12 @@ def open_lines(path: str, standard_input: IO[bytes]) -> Iterator[tuple[Iterable[
     What begins as gzip does is decompressed, whatever its name.
     """
     if path == "-":
-        yield standard_input, lambda: 0, None
+        yield _decompressed(BufferedReader(cast(RawIOBase, standard_input))), lambda: 0, None
         return
     with Path(path).open("rb") as raw:
         size_bytes = Path(path).stat().st_size
-        compressed = raw.peek(2)[:2] == _GZIP_MAGIC
-        yield gzip.GzipFile(fileobj=raw) if compressed else raw, raw.tell, size_bytes or None
+        yield _decompressed(raw), raw.tell, size_bytes or None
+
+
+def _decompressed(raw: BufferedReader) -> Iterable[bytes]:
+    return gzip.GzipFile(fileobj=raw) if raw.peek(2)[:2] == _GZIP_MAGIC else raw

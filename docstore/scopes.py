@@ -181,6 +181,10 @@ class JoinedSession:
         self._scope = scope
 
     def __enter__(self) -> None:
+        self.check_open()
+
+    def check_open(self) -> None:
+        """TransactionClosedError once the block has ended."""
         if self._scope.transaction.closed:
             raise TransactionClosedError(
                 "The cursor belongs to a transaction or snapshot that has ended. Read it inside the `with` block."

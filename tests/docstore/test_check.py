@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+import docstore
 from docstore.catalog import TableDefinition
-from docstore.check import MOST_PROBLEMS, check_store
+from docstore.catalog_records import load
+from docstore.check import MOST_PROBLEMS, check, check_store
 from docstore.documents import encode_document
 from docstore.keys import encode_key
 from docstore.layout import (
@@ -23,6 +25,7 @@ from docstore.layout import (
 )
 from docstore.storage.engine import CATALOG_SPACE, WriteTransaction
 from docstore.store import OpenStore, open_store
+from query import r
 from tests.docstore.stores import create_index, create_table, field, insert, reading
 
 
@@ -56,7 +59,7 @@ def test_a_whole_store_has_no_problem(whole: OpenStore) -> None:
 
 def test_a_missing_entry(whole: OpenStore) -> None:
     found = problems(whole, lambda writer, t: writer.remove(t.index("a").space, encode_key(1), encode_key(4)))
-    assert any("lacks the entry" in problem for problem in found)
+    assert "The index `a` of test.t lacks the entry int 1 of the document int 4." in found
     assert any("has 19 entries, but its count says 20" in problem for problem in found)
 
 
@@ -144,3 +147,32 @@ def test_a_space_that_was_never_given_out(whole: OpenStore) -> None:
         assert table.definition.space >= FIRST_FREE_SPACE
     found = problems(whole, lambda writer, _: writer.put(CATALOG_SPACE, NEXT_SPACE_KEY, pack_u32(FIRST_FREE_SPACE + 1)))
     assert any("was never given out" in problem for problem in found)
+
+
+def test_counts_that_cannot_be_read(whole: OpenStore) -> None:
+    found = problems(whole, lambda writer, t: writer.put(CATALOG_SPACE, counts_key(t.space), b"123"))
+    assert any("The counts of test.t cannot be read" in problem for problem in found)
+
+
+def test_a_store_that_cannot_be_opened_is_reported(tmp_path: Path) -> None:
+    path = str(tmp_path / "app.db")
+    store = open_store(path)
+    with store.engine.begin_write() as writer:
+        writer.delete(CATALOG_SPACE, NEXT_SPACE_KEY)
+    store.close()
+    report = check(path)
+    assert report.problems == ["The store cannot be opened: The store has no catalog."]
+
+
+@pytest.mark.parametrize("prefix", [b"b", b"h", b"l", b"m", b"o"])
+def test_records_of_a_vector_index_that_are_cut_off(tmp_path: Path, prefix: bytes) -> None:
+    path = str(tmp_path / "app.db")
+    with docstore.connect(path) as db:
+        r.table_create("texts").run(db)
+        r.table("texts").insert([{"id": n, "v": r.vector([n, 1])} for n in range(5)]).run(db)
+        r.table("texts").index_create("v", vector={"dimensions": 2}).run(db)
+        with db.store.engine.begin_write() as writer:
+            space = load(writer).table("test", "texts").index("v").space
+            key, data = next(iter(writer.scan(space, prefix, bytes([prefix[0] + 1]))))
+            writer.put(space, key, data[:-3])
+        assert any("damaged" in problem for problem in docstore.check(db).problems)

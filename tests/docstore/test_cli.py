@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import random
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -132,6 +134,30 @@ def test_import_reads_standard_input(run: Run, path: Path) -> None:
     assert run("import", path, "more", "-", given=lines_of([{"id": 1}, {"id": 2}])).code == 0
     with docstore.connect(str(path)) as db:
         assert r.table("more").count().run(db) == 2
+
+
+def test_an_import_of_a_gzip_file_that_is_cut_off_tells_the_line(run: Run, path: Path, tmp_path: Path) -> None:
+    rng = random.Random(1)
+    whole = gzip.compress(lines_of([{"id": f"{rng.random()}"} for _ in range(20_000)]).encode())
+    (tmp_path / "cut.jsonl.gz").write_bytes(whole[: len(whole) // 2])
+    found = run("import", path, "more", tmp_path / "cut.jsonl.gz")
+    assert found.code == 1
+    line = re.search(r"Line ([\d,]+): the gzip file is cut off or damaged here", found.error)
+    assert line is not None
+    with docstore.connect(str(path)) as db:
+        assert r.table("more").count().run(db) == int(line[1].replace(",", "")) - 1
+
+
+def test_an_import_of_standard_input_may_be_compressed(path: Path) -> None:
+    given = gzip.compress(lines_of([{"id": 1}, {"id": 2}]).encode())
+    command = [sys.executable, "-m", "docstore", "import", str(path), "more", "-"]
+    subprocess.run(command, input=given, check=True, capture_output=True)
+    with docstore.connect(str(path)) as db:
+        assert r.table("more").count().run(db) == 2
+
+
+def test_an_import_passes_over_a_byte_order_mark(run: Run, path: Path) -> None:
+    assert run("import", path, "more", "-", given="\ufeff" + lines_of([{"id": 1}])).code == 0
 
 
 @pytest.mark.parametrize(

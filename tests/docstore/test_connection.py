@@ -353,6 +353,23 @@ def test_a_cursor_of_an_ended_transaction_raises(db: Connection) -> None:
         list(cursor)
 
 
+@pytest.mark.parametrize("block", ["transaction", "snapshot"])
+def test_a_cursor_of_an_ended_transaction_raises_for_rows_at_hand_too(db: Connection, block: str) -> None:
+    with getattr(db, block)():
+        cursor = posts.run(db)
+        assert next(cursor)["id"] == 0
+    with pytest.raises(TransactionClosedError):
+        next(cursor)
+
+
+def test_a_cursor_of_an_ended_savepoint_raises_in_the_transaction_around_it(db: Connection) -> None:
+    with db.transaction():
+        with db.transaction():
+            cursor = posts.run(db)
+        with pytest.raises(TransactionClosedError):
+            next(cursor)
+
+
 def test_cursors_and_connections_print_well(db: Connection) -> None:
     assert "r.table('posts')" in repr(posts.run(db)).replace('"', "'")
     assert "docstore.Connection" in repr(db)

@@ -25,6 +25,7 @@ from docstore.indexes.vector.records import (
     read_head,
     unpack_block,
     unpack_list,
+    unpack_places,
     unpack_vector_record,
 )
 from docstore.storage.engine import ReadTransaction
@@ -93,7 +94,7 @@ def _faults(engine: ReadTransaction, space: int, form: Form, coder: Coder) -> It
 
 def _places(engine: ReadTransaction, space: int, member: bytes) -> list[tuple[int, int, int]]:
     data = engine.get(space, member_key(member))
-    return [] if data is None else list(PLACE.iter_unpack(data))
+    return [] if data is None else unpack_places(data)
 
 
 def differences(

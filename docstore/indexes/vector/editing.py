@@ -33,6 +33,7 @@ from docstore.indexes.vector.records import (
     read_head,
     unpack_block,
     unpack_list,
+    unpack_places,
     unpack_vector_record,
     write_head,
 )
@@ -109,7 +110,7 @@ class Editor:
             data = engine.get(space, key)
             if data is None:
                 continue
-            for ordinal, number, block in PLACE.iter_unpack(data):
+            for ordinal, number, block in unpack_places(data):
                 gone[number, block].add(ordinal)
                 engine.delete(space, ordinal_key(ordinal))
                 removed += 1
@@ -235,7 +236,7 @@ class Editor:
             moved = {one[0]: one for one in found}
             before = self.engine.get(self.space, key)
             if before is not None:
-                moved = {one[0]: one for one in PLACE.iter_unpack(before)} | moved
+                moved = {one[0]: one for one in unpack_places(before)} | moved
             items.append((key, b"".join([PLACE.pack(*moved[ordinal]) for ordinal in sorted(moved)])))
         self.engine.put_many(self.space, sorted(items))
 

@@ -175,5 +175,14 @@ def pack_vector_record(member: bytes, row: bytes) -> bytes:
 
 def unpack_vector_record(data: bytes) -> tuple[bytes, bytes]:
     """The document's key and the vector of a vector's record."""
-    end = 2 + int(_u16.unpack_from(data)[0])
+    end = 2 + int.from_bytes(data[:2], "big")
+    if len(data) < max(end, 2):
+        raise CorruptStoreError(f"Expected the record of a vector but found {data[:40].hex()}.")
     return data[2:end], data[end:]
+
+
+def unpack_places(data: bytes) -> list[tuple[int, int, int]]:
+    """Where the vectors of a document are: the ordinal, the list and the block of each."""
+    if len(data) % PLACE.size:
+        raise CorruptStoreError(f"Expected the places of vectors but found {data[:40].hex()}.")
+    return list(PLACE.iter_unpack(data))

@@ -30,7 +30,7 @@ from docstore.errors import CorruptStoreError
 from docstore.indexes.base import decoder
 from docstore.indexes.vector.codes import Bits, BitScorer
 from docstore.indexes.vector.lists import State
-from docstore.indexes.vector.records import PLACE, member_key, ordinal_key, unpack_vector_record
+from docstore.indexes.vector.records import member_key, ordinal_key, unpack_places, unpack_vector_record
 from docstore.indexes.vector.scoring import Prepared, Score, distances, joined, prepare, scorer
 from docstore.storage.engine import ReadTransaction
 from query.runtime import Document, Keep
@@ -99,7 +99,7 @@ class Gathered:
 def gather(engine: ReadTransaction, state: State, members: Iterable[bytes]) -> Gathered:
     """The vectors of documents."""
     places = [data for data in engine.get_many(state.space, [member_key(one) for one in members]) if data is not None]
-    keys = [ordinal_key(ordinal) for data in places for ordinal, _, _ in PLACE.iter_unpack(data)]
+    keys = [ordinal_key(ordinal) for data in places for ordinal, _, _ in unpack_places(data)]
     found = [unpack_vector_record(data) for data in engine.get_many(state.space, keys) if data is not None]
     rows = [row for _, row in found]
     return Gathered([member for member, _ in found], rows, prepare(state.form, b"".join(rows)))
