@@ -45,6 +45,14 @@ def unproven_part(argument: Argument, *, constant_now: bool) -> Term | None:
     return None
 
 
+def rolls_dice(argument: Argument) -> bool:
+    """Whether a part of a query gives another value each time that it is asked for: a new uuid, a number by chance."""
+    return any(
+        node.kind.name in ("random", "sample") or (node.kind.name == "uuid" and not node.args)
+        for node in walk(argument)
+    )
+
+
 def asks_servers(argument: Argument) -> bool:
     """Whether a query asks a server, which then would be asked again if the query were run again."""
     return any(node.kind.name == "http" for node in walk(argument))

@@ -12,6 +12,7 @@ from typing import Any, NoReturn, TypeAlias
 
 from query.arguments import no_object_error, union_of
 from query.closures import Closure, Env, KeepMaker, MakeKeep, as_literal, located
+from query.determinism import rolls_dice
 from query.errors import ReqlError, ReqlQueryLogicError
 from query.evaluate import Compiler
 from query.merge import merge as merged
@@ -301,13 +302,20 @@ def _merge_part(compiler: Compiler, arg: Argument) -> tuple[Fields, Callable[[En
         return compiled.fields[0], compiled.bind
     inner = compiler.any(arg)
 
-    def bind(env: Env) -> Callable[[Value], Any]:
+    def read(env: Env) -> Any:
         found = inner(env)
         if type(found) is Stream or type(found) is Database:
             raise located(type_error("FUNCTION", found), arg)
+        return found
+
+    def bind(env: Env) -> Callable[[Value], Any]:
+        found = read(env)
         return lambda _: found
 
-    return frozenset(), bind
+    def bind_each(env: Env) -> Callable[[Value], Any]:
+        return lambda _: read(env)
+
+    return frozenset(), bind_each if rolls_dice(arg) else bind
 
 
 def _merged_rows(compiler: Compiler, node: Term, need: Fields, keep: KeepMaker) -> Closure:
