@@ -28,7 +28,7 @@ from docstore.errors import ClosedError, ReadOnlyError
 from docstore.options import checked_options, checked_path, checked_permissions, checked_seconds
 from docstore.placement import SERVER
 from docstore.prepared import PreparedQuery
-from docstore.results import converted, is_walked, presented
+from docstore.results import converted, is_walked, presented, tells_bounds, without_bounds
 from docstore.scopes import Block, JoinedSession, OwnSession, Scope, current_scope, scopes
 from docstore.store import OpenStore, open_store
 from docstore.transaction import Schema, Transaction
@@ -98,6 +98,7 @@ class _CachedPlan:
     computes_first: bool
     consumes: bool
     durability: str | None
+    tells_bounds: bool
     plan: Plan | None = None
     schema: Schema | None = None
 
@@ -377,6 +378,7 @@ class Connection:
         if scope is not None:
             run = Run(self._store, scope.transaction, options)
             found = cached.plan_for(argument, run).execute(run, argument.constants)
+            found = without_bounds(found) if cached.tells_bounds else found
             return self._result(found, run, argument, JoinedSession(scope), scope)
         store = self._store
         transaction = store.begin_read()
@@ -384,6 +386,8 @@ class Connection:
         try:
             plan = cached.plan if cached.schema is transaction.schema else None
             found = (plan or cached.plan_for(argument, run)).execute(run, argument.constants)
+            if cached.tells_bounds:
+                found = without_bounds(found)
             if (found is None or type(found) is dict) and options is self._defaults and not Made.any:
                 return found
             return self._result(found, run, argument, OwnSession(self, run), None)
@@ -441,9 +445,9 @@ _FEW_DOCUMENTS: Final = 1_000
 """Constants of one insert that are certainly written in one go."""
 
 
-def _conduct(argument: Term) -> tuple[bool, bool, bool, str | None]:
+def _conduct(argument: Term) -> tuple[bool, bool, bool, str | None, bool]:
     """Whether a query writes; whether it computes all its changes before it writes; whether it cannot be run twice, since
-    it consumes an iterable or asks a server; and the durability that it asks for itself."""
+    it consumes an iterable or asks a server; the durability that it asks for itself; whether it may tell bounds."""
     writes = any(declaration.writes for node in walk(argument) if (declaration := BY_KIND.get(node.kind)) is not None)
     consumes = asks_servers(argument) or any(type(constant) is Source for constant in argument.constants)
     durability = argument.options.get("durability")
@@ -452,6 +456,7 @@ def _conduct(argument: Term) -> tuple[bool, bool, bool, str | None]:
         writes and not consumes and _computes_first(argument),
         consumes,
         durability if type(durability) is str else None,
+        tells_bounds(argument),
     )
 
 

@@ -11,6 +11,7 @@ RethinkDB has for batches (`max_batch_rows` and the like) say otherwise.
 
 from __future__ import annotations
 
+import builtins
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -164,6 +165,10 @@ class Cursor:
         if wait is not True and not (isinstance(wait, int | float) and wait >= 0):
             raise ReqlDriverError(f"Expected True, False or a number of seconds for `wait` but found {describe(wait)}.")
         return self.__next__()
+
+    def list(self) -> builtins.list[Any]:
+        """The rows that are left, as a list."""
+        return [*self]
 
     def __next__(self) -> Any:
         if self._guard is not None:

@@ -13,7 +13,8 @@ from typing import Any
 
 from query.errors import ReqlQueryLogicError
 from query.json_text import vector_json
-from query.runtime import Database, Function, Grouped, Literal, Row, kind_name
+from query.runtime import Database, Function, Grouped, Literal, Row, Stream, kind_name
+from query.term import Argument, Term
 from query.times import epoch_seconds
 from query.values import Bound, Time, Value
 from query.vectors import Made, Vector
@@ -49,6 +50,31 @@ def converted(value: Value, options: Mapping[str, Any]) -> Any:
         return value
     raw_time, raw_binary = options.get("time_format") == "raw", options.get("binary_format") == "raw"
     return _raw(value, raw_time, raw_binary, options.get("vector_format", "numpy"))
+
+
+def tells_bounds(argument: Argument) -> bool:
+    """Whether `r.minval` or `r.maxval` may be inside what a query gives: it stands elsewhere than in a `between`."""
+    if type(argument) is not Term:
+        return type(argument) is Bound
+    is_range = argument.kind.name == "between"
+    parts = argument.args[:1] if is_range else (*argument.args, *argument.options.values())
+    return any(map(tells_bounds, parts))
+
+
+def without_bounds(found: Any) -> Any:
+    """What a query gave, as it is; ReqlQueryLogicError where `r.minval` or `r.maxval` is inside it."""
+    kind = type(found)
+    if kind is Stream:
+        return Stream(lambda: map(without_bounds, found.rows()), found.type_name, found.table)
+    if kind is Grouped:
+        for _, value in found.groups:
+            without_bounds(value)
+    elif kind is list or kind is dict:
+        for value in found if kind is list else found.values():
+            without_bounds(value)
+    elif kind is Bound:
+        raise ReqlQueryLogicError(f"Cannot convert `{found!r}` to JSON.")
+    return found
 
 
 def _raw(value: Value, raw_time: bool, raw_binary: bool, vectors: str) -> Any:

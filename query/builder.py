@@ -164,6 +164,10 @@ class R:
             raise ReqlDriverCompileError("Nesting depth limit exceeded.")
         return Query(to_argument(value, Query))
 
+    def connect(self, *args: object, **options: object) -> NoReturn:
+        """There is no server: `docstore.connect` opens a store. A ReqlDriverError that says so."""
+        raise ReqlDriverError("There is no server to connect to: docstore.connect(path) opens a store.")
+
     def make_timezone(self, offset: str) -> tzinfo:
         """A `tzinfo` of a fixed offset: `r.make_timezone("+02:00")`."""
         try:

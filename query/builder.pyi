@@ -5,7 +5,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, tzinfo
 from types import ModuleType
-from typing import Any, Protocol, TypeAlias
+from typing import Any, NoReturn, Protocol, TypeAlias
 
 from query.convert import Chain
 from query.geometries import Geometry
@@ -365,6 +365,8 @@ class R:
     december: Query
     def expr(self, value: Any, nesting_depth: int = 20) -> Query:
         """A query that gives a Python value: data, or data with queries inside, or a function."""
+    def connect(self, *args: object, **options: object) -> NoReturn:
+        """There is no server: `docstore.connect` opens a store. A ReqlDriverError that says so."""
     def make_timezone(self, offset: str) -> tzinfo:
         """A `tzinfo` of a fixed offset: `r.make_timezone("+02:00")`."""
     def add(self, left: Data, /, *more: Data) -> Query:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from query.errors import ReqlQueryLogicError
+from query.pseudo_types import PSEUDO_OBJECTS, object_form, pseudo_value
 from query.runtime import Document, Literal
 from query.term import FUNC, MAKE_OBJ, Argument, Term
 from query.values import Value
@@ -31,9 +32,8 @@ def _merged(left: Document, right: Document) -> Document:
     result = dict(left)
     for name, new in right.items():
         kind = type(new)
-        if kind is dict:
-            old = result.get(name)
-            result[name] = _merged(old if type(old) is dict else {}, new)
+        if kind is dict or kind in PSEUDO_OBJECTS:
+            result[name] = _merged_field(result.get(name), new)
         elif kind is not Literal:
             result[name] = new
         elif new.removes:
@@ -43,14 +43,24 @@ def _merged(left: Document, right: Document) -> Document:
     return result
 
 
+def _merged_field(old: Value, new: Value) -> Value:
+    """An object merged into what stood there. To RethinkDB times and places are objects, whose fields are merged."""
+    kind, other = type(new), type(old)
+    if kind is dict and other is dict:
+        return _merged(old, new)
+    if kind is not dict and (kind is other or not old or (other is not dict and other not in PSEUDO_OBJECTS)):
+        return new
+    if other not in PSEUDO_OBJECTS and kind is dict:
+        return _merged({}, new)
+    return pseudo_value(_merged(object_form(old), object_form(new)))
+
+
 STRAY_LITERAL: Final = (
     "Stray literal keyword found: literal is only legal inside of the object passed to merge or update and cannot nest "
     "inside other literals."
 )
 
 _TAKES_LITERALS: Final = frozenset({"merge", "update", "filter"})
-_TRANSPARENT: Final = frozenset({"branch", "do", "default"})
-"""Terms that give on what one of their arguments gives."""
 
 
 def check_literals(query: Argument) -> None:
@@ -68,7 +78,7 @@ def _stray_literal(argument: Argument, allowed: bool) -> Term | None:
         if not allowed:
             return argument
         allowed = False
-    elif kind.name not in _TRANSPARENT and kind is not MAKE_OBJ and kind is not FUNC:
+    elif kind is not MAKE_OBJ and kind is not FUNC:
         allowed = kind.name in _TAKES_LITERALS
     first = argument.args[0] if kind.name in _TAKES_LITERALS else None
     for child in argument.children():

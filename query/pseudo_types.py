@@ -18,15 +18,26 @@ from base64 import b64decode
 from typing import Final
 
 from query.errors import ReqlQueryLogicError
-from query.geometries import PSEUDO_TYPE
+from query.geometries import PSEUDO_TYPE, Geometry
 from query.json_text import shown
-from query.times import offset_minutes, time_at
+from query.times import epoch_seconds, offset_minutes, time_at
 from query.values import PSEUDO_TYPES, Time, Value, pseudo_value, type_name
 from query.vectors import TYPES, Vector, packed_size
 
-__all__ = ["PSEUDO_TYPE", "pseudo_value"]
+__all__ = ["PSEUDO_OBJECTS", "PSEUDO_TYPE", "object_form", "pseudo_value"]
 
 _TIME_FIELDS: Final = ("epoch_time", "timezone")
+
+
+PSEUDO_OBJECTS: Final = frozenset({Time, Geometry})
+"""The types of values that are objects with a `$reql_type$` to RethinkDB."""
+
+
+def object_form(value: Value) -> dict[str, Value]:
+    """An object, a time or a geometry as an object with a `$reql_type$`."""
+    if type(value) is not Time:
+        return dict(value)
+    return {PSEUDO_TYPE: "TIME", "epoch_time": epoch_seconds(value), "timezone": value.zone}
 
 
 def _time(fields: dict[str, Value]) -> Time:

@@ -37,7 +37,7 @@ _HEAD: Final = '''\
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, tzinfo
 from types import ModuleType
-from typing import Any, Protocol, TypeAlias
+from typing import Any, NoReturn, Protocol, TypeAlias
 
 from query.convert import Chain
 from query.geometries import Geometry

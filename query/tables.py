@@ -137,16 +137,37 @@ def _not_null(bound: Value) -> Value:
     return bound
 
 
+def one_between(compiler: Compiler, node: Term) -> tuple[Term, Callable[[Env], None]]:
+    """A `between` of another one as one, which is what they mean where the other has no bounds, and what checks that.
+
+    The check raises ReqlQueryLogicError where it has bounds. Raises ReqlQueryLogicError for two different indexes.
+    """
+    source = node.args[0]
+    if type(source) is not Term or source.kind.name != "between":
+        return node, lambda env: None
+    source, check_source = one_between(compiler, source)
+    name = source.options.get("index")
+    index = node.options.get("index", name)
+    if index != name and type(index) is str and type(name) is str:
+        raise ReqlQueryLogicError(f"Cannot call BETWEEN on index `{index}` after ordering on index `{name}`.", node)
+    bounds = range_of(compiler, source)
+
+    def check(env: Env) -> None:
+        check_source(env)
+        found = bounds(env)
+        if found.low is not MINVAL or found.high is not MAXVAL:
+            raise ReqlQueryLogicError("Cannot perform multiple BETWEENs on the same table.", node)
+
+    options = node.options if index is None else {**node.options, "index": index}
+    return Term(node.kind, (source.args[0], *node.args[1:]), options), check
+
+
 def between_then_ordered(node: Term) -> Term | None:
     """A `between` after an `order_by` of an index as the same with the two changed over, which is what it means.
 
-    None for any other `between`. Raises ReqlQueryLogicError where they are not on one index, or where there are two.
+    None for any other `between`. Raises ReqlQueryLogicError where they are not on one index.
     """
     source = node.args[0]
-    if type(source) is not Term:
-        return None
-    if source.kind.name == "between":
-        raise ReqlQueryLogicError("Cannot perform multiple BETWEENs on the same table.", node)
     if not orders_by_index(source):
         return None
     order = source.options["index"]
@@ -178,18 +199,34 @@ class IndexSlice(NamedTuple):
     bounds: Range
 
 
-def slice_of_index(compiler: Compiler, node: Term, name: Argument, refusal: str = "") -> Callable[[Env], IndexSlice]:
+def whole_index(compiler: Compiler, node: Term, name: Argument) -> Callable[[Env], IndexSlice]:
+    """All of the index `name` of the table that a term's source is; ReqlQueryLogicError where it is no whole table."""
+    find_table, named = table_of(compiler, node.args[0]), compiler.value(name)
+
+    def whole(env: Env) -> IndexSlice:
+        table = find_table(env)
+        try:
+            return IndexSlice(table, table.index(env[0], text_of(named(env))), Range(MINVAL, MAXVAL))
+        except ReqlError as error:
+            raise located(error, node) from None
+
+    return whole
+
+
+def slice_of_index(compiler: Compiler, node: Term, name: Argument, refusal: str) -> Callable[[Env], IndexSlice]:
     """The part of the index `name` that a term's source is: all of a table, or a `between` on the same index.
 
-    Raises ReqlQueryLogicError where it is neither, in the words of `refusal` if there are any.
+    Raises ReqlQueryLogicError where it is neither, in the words of `refusal`.
     """
     source, named = node.args[0], compiler.value(name)
     if orders_by_index(source) and node.kind.name == "order_by":
         raise ReqlQueryLogicError("Cannot perform multiple indexed ORDER_BYs on the same table.", node)
     if type(source) is Term and source.kind.name == "between" and not compiler.is_special(source):
+        source, check = one_between(compiler, source)
         find, bounds = index_of(compiler, source, source.args[0]), range_of(compiler, source)
 
         def between_slice(env: Env) -> IndexSlice:
+            check(env)
             table, index = find(env)
             wanted = text_of(named(env))
             if wanted != index.name:
@@ -199,19 +236,15 @@ def slice_of_index(compiler: Compiler, node: Term, name: Argument, refusal: str 
             return IndexSlice(table, index, bounds(env))
 
         return between_slice
-    find_table = table_of(compiler, source)
+    whole = whole_index(compiler, node, name)
 
     def table_slice(env: Env) -> IndexSlice:
         try:
-            table = find_table(env)
+            return whole(env)
         except ReqlQueryLogicError as error:
-            if refusal and error.message.startswith("Expected type TABLE but"):
+            if error.message.startswith("Expected type TABLE but"):
                 raise ReqlQueryLogicError(refusal, node) from None
             raise
-        try:
-            return IndexSlice(table, table.index(env[0], text_of(named(env))), Range(MINVAL, MAXVAL))
-        except ReqlError as error:
-            raise located(error, node) from None
 
     return table_slice
 

@@ -22,7 +22,7 @@ from itertools import count
 from typing import Any, Final, TypeAlias, final
 
 from query.errors import ReqlDriverCompileError
-from query.values import Value, equal, sort_key
+from query.values import Bound, Value, equal, sort_key
 
 MAX_DEPTH: Final = 200
 """Levels of a query: compiling and running recurse, and Python's own limit is 1,000 calls."""
@@ -210,14 +210,17 @@ def same_argument(left: Argument, right: Argument) -> bool:
     return type(left) is type(right) and (left is right or (not isinstance(left, Source) and equal(left, right)))
 
 
+_PARTS: Final = frozenset({Term, Bound})
+
+
 def make_array(items: list[Argument]) -> Argument:
-    """An array of values and Terms: a plain value where there is no Term in it."""
-    return Term(MAKE_ARRAY, tuple(items)) if any(type(item) is Term for item in items) else items
+    """An array of values and Terms: a plain value where there is no Term in it, and no bound, which is no result."""
+    return Term(MAKE_ARRAY, tuple(items)) if any(type(item) in _PARTS for item in items) else items
 
 
 def make_object(fields: dict[str, Argument]) -> Argument:
-    """An object of values and Terms: a plain value where there is no Term in it."""
-    return Term(MAKE_OBJ, (), fields) if any(type(item) is Term for item in fields.values()) else fields
+    """An object of values and Terms: a plain value where there is no Term in it, and no bound."""
+    return Term(MAKE_OBJ, (), fields) if any(type(item) in _PARTS for item in fields.values()) else fields
 
 
 def expand(argument: Argument) -> Argument:

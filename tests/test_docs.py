@@ -24,7 +24,7 @@ from docstore import Connection, Cursor
 from docstore.cli import command_parser
 from docstore.options import OPTIONS
 from query import Query, r, reference
-from query.registry import TERMS
+from query.registry import TERMS, Declaration
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -106,6 +106,13 @@ def test_every_option_of_connect_is_in_the_readme() -> None:
 def test_the_reference_is_as_the_terms_are_declared() -> None:
     written = reference.REFERENCE.read_text(encoding="utf-8")
     assert written == reference.generate(), "stale: run `python -m query.reference`"
+
+
+@pytest.mark.parametrize("declaration", TERMS.values(), ids=TERMS.keys())
+def test_every_name_of_a_term_has_a_row_in_the_reference(declaration: Declaration) -> None:
+    written = reference.REFERENCE.read_text(encoding="utf-8")
+    for name in declaration.methods:
+        assert re.search(rf"^\|[^|]*\.{name}\b", written, re.MULTILINE)
 
 
 # Docstrings

@@ -9,6 +9,7 @@ from query.closures import Closure, Env, as_value, located
 from query.errors import ReqlError
 from query.evaluate import Compiler
 from query.json_text import pretty
+from query.printer import print_query
 from query.registry import term
 from query.runtime import (
     Database,
@@ -22,7 +23,7 @@ from query.runtime import (
     runtime_type_name,
 )
 from query.tables import orders_by_index, range_of
-from query.term import Argument, Term
+from query.term import FUNC, PARAMETER, Argument, Term
 from query.terms.selecting import between
 from query.values import MAXVAL, MINVAL, Bound, Value
 
@@ -115,9 +116,19 @@ def _told_end(side: str, end: Value, unbounded: Value, is_open: bool) -> Documen
     return {f"{side}_bound": end, f"{side}_bound_type": "open" if is_open else "closed"}
 
 
+def _restored(node: Argument, env: Env) -> Argument:
+    """A part of the query with its constants in their places again."""
+    if type(node) is not Term:
+        return node
+    return env[node.args[0]] if node.kind is PARAMETER else node.replace_children(lambda child: _restored(child, env))
+
+
 @info.compiles
 def _(compiler: Compiler, node: Term) -> Closure:
-    source, slice_info = compiler.any(node.args[0]), _slice_info(compiler, node.args[0])
+    first = node.args[0]
+    source, slice_info = compiler.any(first), _slice_info(compiler, first)
+    if type(first) is Term and first.kind is FUNC:
+        return lambda env: {"type": "FUNCTION", "source_code": print_query(_restored(first, env))}
 
     def told(env: Env) -> Document:
         try:

@@ -21,7 +21,7 @@ from query.errors import ReqlQueryLogicError, ReqlResourceLimitError
 from query.evaluate import Compiler, has_args
 from query.registry import term
 from query.runtime import Fields, Function, Grouped, Run, type_error
-from query.tables import slice_of_index
+from query.tables import whole_index
 from query.term import Argument, Term
 from query.terms.selecting import filter_
 from query.terms.transformations import map_
@@ -181,7 +181,7 @@ def _flag(value: Closure) -> Callable[[Env], bool]:
 
 
 def _rows_by_index(compiler: Compiler, node: Term, need: Fields, readers: list[Reader]) -> Callable[[Env], Pairs]:
-    find = slice_of_index(compiler, node, node.options["index"])
+    find = whole_index(compiler, node, node.options["index"])
     need = union_of(need, *[each.fields for each in readers])
 
     def rows(env: Env) -> Pairs:

@@ -7,6 +7,7 @@ above them, down to the scan of the store.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from query.arguments import function_or_constant
 from query.closures import Closure, CompiledFunction, Env, KeepMaker, MakeKeep, Transform, located
@@ -14,7 +15,7 @@ from query.errors import ReqlError, ReqlNonExistenceError
 from query.evaluate import Compiler
 from query.registry import term
 from query.runtime import Database, Document, Fields, Function, Keep, Literal, Row, Stream, type_error
-from query.tables import between_then_ordered, index_in, index_of, range_of, table_of, text_of
+from query.tables import between_then_ordered, index_in, index_of, one_between, range_of, table_of, text_of
 from query.term import FUNC, MAKE_OBJ, PARAMETER, Argument, Term
 from query.values import Time, Value, equal
 
@@ -167,19 +168,34 @@ def between(
 
 @between.compiles
 def _(compiler: Compiler, node: Term) -> Closure:
-    ordered = between_then_ordered(node)
-    if ordered is not None:
-        return compiler.any(ordered)
+    narrowed = _narrowed(compiler, node, compiler.any)
+    if narrowed is not None:
+        return narrowed
     find = table_of(compiler, node.args[0], "TABLE_SLICE")
     rows = between.hooks["compiles_rows"](compiler, node, None, None)
     return lambda env: Stream(lambda: rows(env), "TABLE_SLICE", find(env))
 
 
+def _narrowed(compiler: Compiler, node: Term, compile_as: Callable[[Term], Closure]) -> Closure | None:
+    """A closure of what a `between` of another `between`, or of an order, comes to; None for one of a table."""
+    one, check = one_between(compiler, node)
+    ordered = between_then_ordered(one)
+    if one is node:
+        return None if ordered is None else compile_as(ordered)
+    closure = compile_as(one)
+
+    def narrowed(env: Env) -> Any:
+        check(env)
+        return closure(env)
+
+    return narrowed
+
+
 @between.compiles_rows
 def _(compiler: Compiler, node: Term, need: Fields, keep: KeepMaker) -> Closure:
-    ordered = between_then_ordered(node)
-    if ordered is not None:
-        return compiler.rows(ordered, need, keep)
+    narrowed = _narrowed(compiler, node, lambda one: compiler.rows(one, need, keep))
+    if narrowed is not None:
+        return narrowed
     find, bounds = table_of(compiler, node.args[0], "TABLE_SLICE"), range_of(compiler, node)
     find_index = index_in(compiler, node)
     compiler.note(node, need, keep)

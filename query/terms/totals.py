@@ -15,7 +15,7 @@ from query.errors import ReqlError, ReqlNonExistenceError, ReqlQueryLogicError
 from query.evaluate import Compiler
 from query.registry import term
 from query.runtime import Function, Grouped, Keep, Row, Run, type_error
-from query.tables import all_of_table, slice_of_index
+from query.tables import all_of_table, whole_index
 from query.term import Argument, Term
 from query.terms.grouping import Pairs, check_groups, grouped, pairs_of
 from query.terms.ordering import FirstRows, Key
@@ -225,7 +225,7 @@ def _end_of_index(compiler: Compiler, node: Term) -> Closure:
     _check_index_alone(node)
     reverse = node.kind is max_.kind
     name = node.options.get("index")
-    find = all_of_table(compiler, node.args[0]) if name is None else slice_of_index(compiler, node, name)
+    find = all_of_table(compiler, node.args[0]) if name is None else whole_index(compiler, node, name)
 
     def end(env: Env) -> Row:
         table, index, bounds = find(env)

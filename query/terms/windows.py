@@ -52,9 +52,10 @@ def _limit_count(compiler: Compiler, node: Term) -> Callable[[Env], int]:
 
     def count(env: Env) -> int:
         found = number(env)
-        if found < 0:
+        if not 0 <= found < 2**31:
+            _check_place(found, node)
             raise ReqlQueryLogicError(f"LIMIT takes a non-negative argument (got {found})", node)
-        return min(found, sys.maxsize)
+        return found
 
     return count
 

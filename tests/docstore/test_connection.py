@@ -290,6 +290,13 @@ def test_a_snapshot_inside_a_transaction_sees_its_writes(db: Connection) -> None
 # Cursors
 
 
+def test_a_cursor_gives_what_is_left_of_it_as_a_list(db: Connection) -> None:
+    cursor = r.range(4).run(db)
+    assert cursor.next() == 0
+    assert cursor.list() == [1, 2, 3]
+    assert cursor.list() == []
+
+
 def test_a_stream_gives_a_cursor_and_an_array_a_list(db: Connection) -> None:
     cursor = posts.run(db)
     assert isinstance(cursor, docstore.Cursor)

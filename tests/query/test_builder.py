@@ -187,7 +187,7 @@ def test_the_same_text_gives_an_equal_term() -> None:
 
 
 def test_data_without_queries_in_it_is_one_constant_wherever_it_stands() -> None:
-    assert r.expr([r.expr([1]), (2, {"a": r.minval})]).term == [[1], [2, {"a": r.minval.term}]]
+    assert r.expr([r.expr([1]), (2, {"a": r.expr(3)})]).term == [[1], [2, {"a": 3}]]
     term = r.expr([[1, 2], r.row]).term
     assert term.args[0] == [1, 2]
 
@@ -258,3 +258,8 @@ def test_a_time_zone_has_a_fixed_offset() -> None:
 def test_terms_are_what_queries_hold() -> None:
     assert type(posts.term) is Term
     assert r.expr(posts) is posts
+
+
+def test_connect_names_what_opens_a_store() -> None:
+    with pytest.raises(ReqlDriverError, match=r"docstore\.connect\(path\)"):
+        r.connect("localhost", 28015)
