@@ -112,7 +112,7 @@ def test_the_reference_is_as_the_terms_are_declared() -> None:
 def test_every_name_of_a_term_has_a_row_in_the_reference(declaration: Declaration) -> None:
     written = reference.REFERENCE.read_text(encoding="utf-8")
     for name in declaration.methods:
-        assert re.search(rf"^\|[^|]*\.{name}\b", written, re.MULTILINE)
+        assert re.search(rf"^\|.*\.{name}\b", written, re.MULTILINE)
 
 
 # Docstrings

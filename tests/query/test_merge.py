@@ -41,7 +41,10 @@ def test_a_literal_stands_only_in_an_object(stray: Literal) -> None:
 @given(strategies.values(), strategies.values())
 def test_merging_changes_neither_side(left: Any, right: Any) -> None:
     before = copy.deepcopy((left, right))
-    merged = merge({"a": left}, {"a": right})
+    try:
+        merged = merge({"a": left}, {"a": right})
+    except ReqlQueryLogicError:  # the fields of a time are merged too, and may be none of a time
+        merged = {"a": None}
     if type(merged["a"]) is dict:
         merged["a"]["new"] = 1
     assert ({"a": left}, {"a": right}) == ({"a": before[0]}, {"a": before[1]})
