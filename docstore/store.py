@@ -23,6 +23,7 @@ from docstore.build import jobs
 from docstore.catalog import DEFAULT_DATABASE, Catalog, TableDefinition, new_catalog
 from docstore.catalog_records import load, read_version, save
 from docstore.errors import NewerFormatError, NotAStoreError
+from docstore.indexes import load_kinds
 from docstore.layout import FORMAT_KEY, FORMAT_VERSION, pack_u32, unpack_u32
 from docstore.limits import BUSY_TIMEOUT_SECONDS
 from docstore.settings import SYSTEM
@@ -55,6 +56,7 @@ class OpenStore:
         self._prepare()
         with engine.begin_read() as transaction:
             self._seen = (transaction.id, self._schema_of(load(transaction)))
+        load_kinds(self._seen[1].catalog.tables())
         self._begin_read = engine.begin_read
         self._queue = WriteQueue(engine)
         self._worker = Worker(self, read_only=read_only)

@@ -172,10 +172,10 @@ class StoredTable:
         if rows:
             updates.sort(key=_member)
             entries = {index.definition.space: index.update(writer, passed(updates)) for index, passed in indexes}
+            documents = self._write_rows(writer, updates, rows)
             for index, _ in indexes:
                 if index.definition.kind == "vector":
-                    run.warnings += index.take_warnings()  # type: ignore[attr-defined]
-            documents = self._write_rows(writer, updates, rows)
+                    run.left_out += index.take_left_out()  # type: ignore[attr-defined]
             if documents or any(entries.values()):  # their record is one more page to write
                 transaction.add_counts(self._space, documents, entries)
         return errors

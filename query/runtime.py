@@ -251,10 +251,24 @@ class Store(Protocol):
 NO_OPTIONS: Final[Mapping[str, Any]] = {}
 
 
+class LeftOut(NamedTuple):
+    """Vectors that an index left out of itself, for one reason; what was `found` in the first of them."""
+
+    name: str
+    reason: str
+    found: str
+    vectors: int
+
+    def __str__(self) -> str:
+        if self.vectors == 1:
+            return f"Index `{self.name}` left a vector out, {self.reason}: {self.found}."
+        return f"Index `{self.name}` left {self.vectors:,} vectors out, {self.reason}; the first: {self.found}."
+
+
 class Run:
     """One execution of a query: what it runs against, and what is the same throughout."""
 
-    __slots__ = ("array_limit", "now", "options", "profile", "store", "transaction", "warnings")
+    __slots__ = ("array_limit", "left_out", "now", "options", "profile", "store", "transaction")
 
     def __init__(
         self, store: Store | None = None, transaction: Any = None, options: Mapping[str, Any] = NO_OPTIONS
@@ -265,7 +279,7 @@ class Run:
         self.array_limit: int = options["array_limit"] if "array_limit" in options else DEFAULT_ARRAY_LIMIT  # noqa: SIM401
         self.now: Time | None = None
         self.profile: dict[int, list[float]] | None = None
-        self.warnings: list[str] = []
+        self.left_out: list[LeftOut] = []
 
     def check_size(self, size: int) -> None:
         """ReqlResourceLimitError where an array would have more elements than the query allows."""

@@ -5,9 +5,10 @@ Six counts always; `first_error`, `generated_keys`, `changes` and `warnings` whe
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal, TypeAlias
 
-from query.runtime import Document
+from query.runtime import Document, LeftOut
 from query.values import Value
 
 ReturnChanges: TypeAlias = Literal[False, True, "always"]
@@ -19,6 +20,7 @@ class Summary:
     __slots__ = (
         "_changes_left_out",
         "_keys_left_out",
+        "_left_out",
         "_limit",
         "changes",
         "deleted",
@@ -30,7 +32,6 @@ class Summary:
         "return_changes",
         "skipped",
         "unchanged",
-        "warnings",
     )
 
     def __init__(self, return_changes: ReturnChanges, limit: int) -> None:
@@ -40,7 +41,7 @@ class Summary:
         self.changes: list[Value] = []
         self.return_changes = return_changes
         self._limit = limit
-        self.warnings: dict[str, None] = {}
+        self._left_out: dict[tuple[str, str], LeftOut] = {}
         self._changes_left_out = self._keys_left_out = 0
 
     def count(self, old: Document | None, new: Document | None, same: bool) -> None:
@@ -78,6 +79,13 @@ class Summary:
         else:
             self._keys_left_out += 1
 
+    def leave_out(self, found: Iterable[LeftOut]) -> None:
+        """Note what indexes left out: one warning for each of their reasons, however many writes it comes from."""
+        for one in found:
+            place = (one.name, one.reason)
+            before = self._left_out.get(place)
+            self._left_out[place] = one if before is None else before._replace(vectors=before.vectors + one.vectors)
+
     def result(self) -> Document:
         """The summary as the query gives it."""
         result: Document = {"changes": self.changes} if self.return_changes else {}
@@ -102,7 +110,7 @@ class Summary:
             self._changes_left_out += 1
 
     def _warnings(self) -> list[str]:
-        found = list(self.warnings)
+        found = [str(one) for one in self._left_out.values()]
         if self._changes_left_out:
             found.append(f"Too many changes, array truncated to {self._limit}.")
         if self._keys_left_out:

@@ -124,10 +124,10 @@ class Writer:
                 summary.count(old, new, place in unchanged)
 
     def _write(self, changes: list[Change]) -> list[str | None]:
-        problems, warnings = self.table.write(self._run, changes), self._run.warnings
-        if warnings:
-            self.summary.warnings |= dict.fromkeys(warnings)
-            warnings.clear()
+        problems, left_out = self.table.write(self._run, changes), self._run.left_out
+        if left_out:
+            self.summary.leave_out(left_out)
+            left_out.clear()
         return problems
 
     def _note(self, places: list[int], problems: list[str | None], errors: dict[int, str]) -> None:

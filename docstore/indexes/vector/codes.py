@@ -22,6 +22,7 @@ from functools import lru_cache
 from typing import Any, Final, Protocol
 
 import numpy as np
+from numpy.random import default_rng
 
 from docstore.indexes.vector.reading import Form
 from docstore.indexes.vector.scoring import Prepared, Score, prepare, scorer
@@ -228,7 +229,7 @@ class Rotation:
     def __init__(self, dimensions: int, seed: int) -> None:
         self.dimensions = dimensions
         self.size = -(-dimensions // _BLOCK) * _BLOCK
-        chance = np.random.default_rng(seed)
+        chance = default_rng(seed)
         self._rounds = [
             (chance.permutation(self.size), chance.choice(np.array([-1, 1], np.float32), self.size)) for _ in range(2)
         ]

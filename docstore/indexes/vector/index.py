@@ -20,14 +20,14 @@ from docstore.indexes.vector.codes import coder_of
 from docstore.indexes.vector.editing import Editor
 from docstore.indexes.vector.graph import DEFAULT_EF_SEARCH, MEASURES, GraphKeeper, comparable
 from docstore.indexes.vector.lists import State, read_state
-from docstore.indexes.vector.reading import NOTHING, Form, Found, FoundOf, Skipped, vectors_of
+from docstore.indexes.vector.reading import NOTHING, Form, Found, FoundOf, vectors_of
 from docstore.indexes.vector.search import EXACT_VECTORS, SPARE, Gathered, Search, Wanted, gather, measured_recall
 from docstore.indexes.vector.status import status_of
 from docstore.keys import primary_key
 from docstore.storage.engine import ReadTransaction, WriteTransaction
 from query.errors import ReqlQueryLogicError
 from query.measures import measure_named
-from query.runtime import Document, Fields, Keep, Nearest, NearRows, Run
+from query.runtime import Document, Fields, Keep, LeftOut, Nearest, NearRows, Run
 
 GATHERED: Final = 64
 """Sets of rows that other indexes gave whose vectors are kept together, as long as nobody writes."""
@@ -78,7 +78,7 @@ class VectorIndex(WithoutShapes, WithoutOrder):
         gone: list[bytes] = []
         come: list[tuple[bytes, bytes]] = []
         skipped: Counter[str] = Counter()
-        told: dict[str, Skipped] = {}
+        told: dict[str, LeftOut] = {}
         for member, old, new in updates:
             before = NOTHING if old is None else found_of(old)
             after = NOTHING if new is None else found_of(new)
@@ -86,13 +86,15 @@ class VectorIndex(WithoutShapes, WithoutOrder):
                 continue
             skipped.subtract([one.reason for one in before.skipped])
             skipped.update([one.reason for one in after.skipped])
-            for one in after.skipped:
-                told.setdefault(one.reason, one)
+            for reason, what in after.skipped:
+                if reason != "missing":
+                    earlier = told.get(reason, LeftOut(self.name, reason, what, 0))
+                    told[reason] = earlier._replace(vectors=earlier.vectors + 1)
             if before.rows != after.rows:
                 if before.rows:
                     gone.append(member)
                 come += [(member, row) for row in after.rows]
-        self._told.warnings = [self._warning(one) for one in told.values() if one.reason != "missing"]
+        self._told.left_out = list(told.values())
         if not (gone or come or any(skipped.values())):
             return 0
         return self._edit(engine, gone, come, skipped)
@@ -114,14 +116,11 @@ class VectorIndex(WithoutShapes, WithoutOrder):
         editor.save()
         return len(come) - removed
 
-    def take_warnings(self) -> list[str]:
-        """What this thread's last update left out, a sentence for each reason; asked for once."""
-        warnings: list[str] = getattr(self._told, "warnings", [])
-        self._told.warnings = []
-        return warnings
-
-    def _warning(self, skipped: Skipped) -> str:
-        return f"Index `{self.name}` left a vector out, {skipped.reason}: {skipped.found}."
+    def take_left_out(self) -> list[LeftOut]:
+        """What this thread's last update left out, one for each reason; asked for once."""
+        left_out: list[LeftOut] = getattr(self._told, "left_out", [])
+        self._told.left_out = []
+        return left_out
 
     def refusals(self, engine: WriteTransaction, updates: Sequence[Update]) -> dict[bytes, str]:
         """See `StoredIndex`. A strict index refuses what it would leave out, but for documents without a vector."""

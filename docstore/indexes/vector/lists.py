@@ -187,6 +187,10 @@ class State:
         self._asked += 1
         return self._all is not None or self._asked > FIRST_SEARCHES
 
+    def joins_next(self) -> bool:
+        """What `is_worth_joining` would say to one more search."""
+        return self._all is not None or self._asked >= FIRST_SEARCHES
+
     def all_codes(self, engine: ReadTransaction) -> tuple[Any, Prepared]:
         """The ordinals and the codes of all lists, side by side; for codes of bits."""
         found = self._all

@@ -194,7 +194,7 @@ class Search:
         """What a search by lists looks at first, in a few words."""
         lists = len(self.state.layout.numbers)
         exact = self._is_exact()
-        if not exact and self._scans_codes():
+        if not exact and self._scans_codes() and self.state.joins_next():
             return f"the codes of all {self.state.head.vectors:,} vectors, and the best of these"
         probes = lists if exact else min(lists, self._probes(lists))
         if probes == lists:

@@ -176,6 +176,9 @@ def test_what_does_not_fit_is_stored_left_out_counted_and_told(
     assert written["inserted"] == 2
     assert written["warnings"] == [f"Index `v` left a vector out, {reason}: {found}."]
     assert status(db)["skipped"] == {reason: 1}
+    many = r.table("t").insert({"id": key, "v": value} for key in range(3, 3003)).run(db)
+    assert many["warnings"] == [f"Index `v` left 3,000 vectors out, {reason}; the first: {found}."]
+    r.table("t").between(3, r.maxval).delete().run(db)
     assert [row["doc"]["id"] for row in r.table("t").get_nearest([1, 0], index="v").run(db)] == [2]
     with pytest.raises(ReqlQueryLogicError, match=r"searched for|array of numbers|Expected numbers"):
         r.table("t").get_nearest(value, index="v").run(db)
