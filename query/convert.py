@@ -37,6 +37,7 @@ from query.values import (
     nesting_error,
     pseudo_value,
 )
+from query.vectors import Vector
 
 
 class Chain:
@@ -161,7 +162,7 @@ def function_of_row(argument: Argument) -> Argument:
 
 def _is_read_late(data: Any) -> bool:
     """Whether data is an iterable that is no value: a generator, a set, a cursor, the values of a dict."""
-    values = (Mapping, list, tuple, str, bytes, bytearray, memoryview)
+    values = (Mapping, list, tuple, str, bytes, bytearray, memoryview, Vector)
     return hasattr(type(data), "__iter__") and not isinstance(data, values) and getattr(data, "shape", None) != ()
 
 
