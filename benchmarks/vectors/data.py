@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,6 +26,16 @@ class Data:
     def dimensions(self) -> int:
         """Numbers in a vector."""
         return int(self.vectors.shape[1])
+
+    @property
+    def side(self) -> Any:
+        """How near each vector is to the first query: what a filter against that query is made of."""
+        return self.vectors @ self.queries[0]
+
+    def around_first(self, count: int) -> Data:
+        """The same with those queries alone that are nearest to the first."""
+        places = np.argsort(-(self.queries @ self.queries[0]))[:count]
+        return replace(self, queries=self.queries[places], truth=self.truth[places])
 
     def truth_among(self, passing: Any) -> Any:
         """The nearest of those vectors for which a mask holds, for each query."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterator
 from importlib import import_module
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -26,13 +25,12 @@ def measured(data: Data, title: str, run: Callable[[Any], Any]) -> Line:
 def others(data: Data) -> Iterator[Line]:
     """All that are installed."""
     yield measured(data, "numpy exact", lambda query: np.argpartition(-(data.vectors @ query), NEAREST)[:NEAREST])
-    for library, lines in (("faiss", _faiss), ("usearch", _usearch), ("sqlite_vec", _sqlite_vec)):
+    for library, lines in LIBRARIES.items():
         try:
             import_module(library)
-        except ImportError as error:
-            yield Line(library, "not there", note=str(error)[:60])
-        else:
             yield from lines(data)
+        except Exception as error:  # noqa: BLE001 - what another library cannot do here must not end the run
+            yield Line(library, "left out", note=f"{type(error).__name__}: {error}"[:80])
 
 
 def _faiss(data: Data) -> Iterator[Line]:
@@ -67,16 +65,30 @@ def _usearch(data: Data) -> Iterator[Line]:
 
 
 def _sqlite_vec(data: Data) -> Iterator[Line]:
+    import apsw
     import sqlite_vec
 
-    db = sqlite3.connect(":memory:")
+    db = apsw.Connection(":memory:")  # the sqlite3 of many Pythons loads no extensions
     db.enable_load_extension(True)
-    sqlite_vec.load(db)
+    db.load_extension(sqlite_vec.loadable_path())
     db.execute(f"CREATE VIRTUAL TABLE items USING vec0(v float[{data.dimensions}] distance_metric=cosine)")
     rows = [(place, row.tobytes()) for place, row in enumerate(data.vectors)]
     insert = "INSERT INTO items(rowid, v) VALUES (?, ?)"
-    yield Line("sqlite-vec", "build", seconds=timed(lambda: db.executemany(insert, rows)))
+    yield Line("sqlite-vec", "build", seconds=timed(lambda: _insert_all(db, insert, rows)))
     find = "SELECT rowid FROM items WHERE v MATCH ? AND k = ?"
     yield measured(
         data, "sqlite-vec exact", lambda query: [row[0] for row in db.execute(find, (query.tobytes(), NEAREST))]
     )
+
+
+def _insert_all(db: Any, insert: str, rows: list[Any]) -> None:
+    with db:
+        db.executemany(insert, rows)
+
+
+LIBRARIES: Final[dict[str, Callable[[Data], Iterator[Line]]]] = {
+    "faiss": _faiss,
+    "usearch": _usearch,
+    "sqlite_vec": _sqlite_vec,
+}
+"""What measures a library, by the name that it is imported by."""

@@ -19,6 +19,12 @@ TABLE: Final = r.table("items")
 SHARES: Final = (50.0, 10.0, 5.0, 2.0, 1.0, 0.5, 0.1)
 """Per cent of the rows that pass a filter."""
 
+AGAINST: Final = (50.0, 10.0, 2.0, 0.5)
+"""Per cent of the rows that pass a filter that is anti-correlated with the query: those farthest from it."""
+
+AROUND: Final = 30
+"""Queries near the first one, against which that filter is."""
+
 BATCH: Final = 100
 
 
@@ -26,7 +32,8 @@ def store(directory: Path, data: Data) -> docstore.Connection:
     """A new store with a document for each vector, and a field for each share of the rows."""
     db = docstore.connect(directory / "vectors.db")
     r.table_create("items").run(db)
-    TABLE.insert(document(place, row) for place, row in enumerate(data.vectors)).run(db)
+    side = data.side.tolist()
+    TABLE.insert({**document(place, row), "side": side[place]} for place, row in enumerate(data.vectors)).run(db)
     return db
 
 
@@ -112,6 +119,12 @@ def filters(db: docstore.Connection, data: Data) -> Iterator[Line]:
             TABLE.index_wait(name).run(db)
             yield search(db, data, f"docstore, {share} % by an index", "auto", truth, **options)
             TABLE.index_drop(name).run(db)
+    around, side = data.around_first(AROUND), data.side
+    for share in AGAINST:
+        limit = float(np.quantile(side, share / 100))
+        truth = around.truth_among(side <= limit)
+        title = f"docstore, filter of the {share} % farthest from the query"
+        yield search(db, around, title, "auto", truth, filter=r.row["side"] <= limit)
 
 
 def writing(db: docstore.Connection, data: Data) -> Iterator[Line]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from rich.console import Console
 
 from benchmarks.vectors.__main__ import PARTS, measure
-from benchmarks.vectors.data import drawn
+from benchmarks.vectors.data import Data, drawn
+from benchmarks.vectors.others import others
+from benchmarks.vectors.report import Line
 
 
 @pytest.mark.slow
@@ -15,3 +19,16 @@ def test_every_part_gives_lines_with_recall() -> None:
     searched = [line for line in lines if line.what == "search"]
     assert len(searched) > 10
     assert all(line.recall is not None and line.recall > 0.5 for line in searched)
+
+
+def test_a_library_that_fails_is_left_out_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(data: Data) -> Iterator[Line]:
+        yield Line("numpy", "build", seconds=1.0)
+        raise AttributeError("no such extension")
+
+    monkeypatch.setattr("benchmarks.vectors.others.LIBRARIES", {"numpy": broken, "not_a_library": broken})
+    lines = list(others(drawn(1_000, 8)))
+    assert [line.note for line in lines if line.what == "left out"] == [
+        "AttributeError: no such extension",
+        "ModuleNotFoundError: No module named 'not_a_library'",
+    ]

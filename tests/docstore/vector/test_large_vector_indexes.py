@@ -73,6 +73,40 @@ def test_bits_of_many_dimensions_are_enough() -> None:
         assert docstore.check(db).problems == []
 
 
+@pytest.mark.parametrize(
+    ("measure", "method", "dimensions"),
+    [
+        ("cosine", "ivfflat", 40),
+        ("l2", "ivfsq8", 40),
+        ("cosine", "ivfrabitq", 256),
+        ("inner_product", "auto", 40),
+        ("cosine", "auto", 256),
+    ],
+)
+def test_a_filter_against_the_query_gives_all_and_the_nearest(
+    measure: str, method: str, dimensions: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("docstore.indexes.vector.search.EXACT_NUMBERS", 0)  # as if there were a million vectors
+    chance = np.random.default_rng(9)
+    rows = (chance.standard_normal((11_000, 12)) @ chance.standard_normal((12, dimensions))).astype("f4")
+    query = rows[17]
+    side = (rows @ query).tolist()
+    with docstore.connect() as db:
+        r.table_create("t").run(db)
+        r.table("t").insert({"id": key, "v": row, "side": side[key]} for key, row in enumerate(rows)).run(db)
+        create(db, dimensions=dimensions, measure=measure, method=method)
+        for share in (0.3, 0.05, 0.005, 0.0005):
+            limit = float(np.quantile(side, share))
+            passing = {key: row for key, row in enumerate(rows) if side[key] <= limit}
+            shares = []
+            for wanted in query + np.float32(0.3) * rows[:8]:
+                near = r.table("t").get_nearest(wanted, index="v", max_results=10, filter=r.row["side"] <= limit)
+                found = near.run(db)
+                assert len(found) == min(10, len(passing))
+                shares.append(recall(found, passing, wanted, measure, 10))
+            assert np.mean(shares) >= 0.99
+
+
 def test_recall_holds_while_everything_drifts_away() -> None:
     chance = np.random.default_rng(2)
     middles = chance.standard_normal((30, 16)) * 4
