@@ -38,8 +38,8 @@ STEP_SECONDS: Final = 0.005
 LARGEST_STEP: Final = 20_000
 """Documents of one step: with their entries some 20 MB of memory, and 50 ms."""
 
-LARGEST_VECTOR_STEP: Final = 250
-"""Documents of one step of a vector index, whose lists split meanwhile: some 20 ms."""
+LARGEST_VECTOR_STEP: Final = 100
+"""Documents of one step of a vector index, whose lists split meanwhile: writers wait 25 ms in the worst hundredth."""
 
 CHUNK: Final = 200
 """Documents between two looks at the clock."""
@@ -139,7 +139,7 @@ def _build(transaction: WritingTransaction, table: TableDefinition, index: Store
         if chunk is None:
             finished = True
         else:
-            updates += [(key, None, decode(data)) for key, data in chunk]
+            updates += [(key, None, decode(data)) for key, data in chunk[:most]]
     refused = index.refusals(writer, updates)
     if refused:
         fail(transaction, Job(definition.space, table.id), next(iter(refused.values())))
