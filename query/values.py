@@ -249,11 +249,7 @@ def compare(left: Value, right: Value) -> int:
     """-1, 0 or 1 as the first value is less than, equal to or greater than the second."""
     kind, other = type(left), type(right)
     if kind is not other or kind not in _PLAIN:
-        if (kind is Geometry and other is dict) or (kind is dict and other is Geometry):
-            # Compared field by field, as RethinkDB does, whose order is no order there: sorting has another.
-            left, right = _object_key(dict(left)), _object_key(dict(right))
-        else:
-            left, right = sort_key(left), sort_key(right)
+        left, right = sort_key(left), sort_key(right)
     elif left is None:
         return 0
     return -1 if left < right else int(left > right)

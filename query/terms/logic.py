@@ -21,7 +21,7 @@ from query.evaluate import Compiler
 from query.registry import term
 from query.term import PARAMETER, Argument, Term
 from query.terms.fields import VariableField, variable_field
-from query.values import Value, compare, equal
+from query.values import Geometry, Value, compare, equal
 
 Compare: TypeAlias = Callable[[Value, Value], bool]
 
@@ -222,10 +222,10 @@ def _chain(compiler: Compiler, node: Term, holds: Compare) -> Closure:
 
 
 _ORDERS: Final[dict[str, tuple[Compare, Compare]]] = {
-    "lt": (py_lt, lambda left, right: compare(left, right) < 0),
-    "le": (py_le, lambda left, right: compare(left, right) <= 0),
-    "gt": (py_gt, lambda left, right: compare(left, right) > 0),
-    "ge": (py_ge, lambda left, right: compare(left, right) >= 0),
+    "lt": (py_lt, lambda left, right: _compared(left, right) < 0),
+    "le": (py_le, lambda left, right: _compared(left, right) <= 0),
+    "gt": (py_gt, lambda left, right: _compared(left, right) > 0),
+    "ge": (py_ge, lambda left, right: _compared(left, right) >= 0),
 }
 """For each term Python's comparison, for two values of one plain type, and the one for any two values."""
 
@@ -237,6 +237,16 @@ _PLAIN_TYPES: Final[dict[str | None, tuple[type, type]]] = {
     "bytes": (bytes, bytes),
 }
 """By the type of a constant the types of values that Python compares with it as the language does."""
+
+
+def _compared(left: Value, right: Value) -> int:
+    """As `compare`; but a geometry and an object field by field, as RethinkDB does it, which is no order to sort by."""
+    if {type(left), type(right)} == _OBJECTS:
+        left, right = dict(left), dict(right)
+    return compare(left, right)
+
+
+_OBJECTS: Final = {Geometry, dict}
 
 
 def _compile_order(compiler: Compiler, node: Term) -> Closure:
