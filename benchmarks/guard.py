@@ -16,7 +16,7 @@ from benchmarks.measure import Bench, Row
 from benchmarks.report import ratio
 from benchmarks.workloads import Workload
 
-MARGIN: Final = 2.0
+MARGIN: Final = 3.0
 ATTEMPTS: Final = 3
 ROWS: Final = (
     "get", "get_prepared", "get_all_simple", "get_all_multi", "between_compound", "scan", "filter_count", "filter3_count",
