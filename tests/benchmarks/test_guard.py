@@ -1,4 +1,4 @@
-"""The guard tells what has become slower than half; its command stores ratios where there are none."""
+"""The guard tells what has become slower than a third; its command stores ratios where there are none."""
 
 from __future__ import annotations
 
@@ -46,15 +46,15 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
         yield bench
 
 
-def test_a_ratio_above_half_of_the_stored_one_passes(bench: Bench) -> None:
-    _, slow = regressions(bench, [Gauged([1.1]).workload], {"known": 2.0}, lambda name: None)
+def test_a_ratio_above_a_third_of_the_stored_one_passes(bench: Bench) -> None:
+    _, slow = regressions(bench, [Gauged([1.1]).workload], {"known": 3.0}, lambda name: None)
     assert slow == []
 
 
-def test_a_ratio_below_half_is_told_after_all_attempts(bench: Bench) -> None:
+def test_a_ratio_below_a_third_is_told_after_all_attempts(bench: Bench) -> None:
     gauged = Gauged([0.9])
-    _, slow = regressions(bench, [gauged.workload], {"known": 2.0}, lambda name: None)
-    assert slow == ["known: 0.90 times as fast as SQLite; it was 2.00."]
+    _, slow = regressions(bench, [gauged.workload], {"known": 3.0}, lambda name: None)
+    assert slow == ["known: 0.90 times as fast as SQLite; it was 3.00."]
     assert gauged.attempts == ATTEMPTS
 
 
