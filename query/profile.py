@@ -48,16 +48,7 @@ class Profile:
             started = perf_counter()
             found = rows(env)
             seen.seconds += perf_counter() - started
-            while True:
-                started = perf_counter()
-                try:
-                    row = next(found)
-                except StopIteration:
-                    return
-                finally:
-                    seen.seconds += perf_counter() - started
-                seen.rows += 1
-                yield row
+            yield from _watched(found, seen)
 
         return watched
 
@@ -144,17 +135,18 @@ def task_of(description: str, seconds: float, sub_tasks: list[Document], calls: 
 
 
 def _timed(stream: Stream, seen: Seen) -> Stream:
-    def rows() -> Iterator[Value]:
-        found = stream.rows()
-        while True:
-            started = perf_counter()
-            try:
-                row = next(found)
-            except StopIteration:
-                return
-            finally:
-                seen.seconds += perf_counter() - started
-            seen.rows += 1
-            yield row
+    return Stream(lambda: _watched(stream.rows(), seen), stream.type_name, stream.table)
 
-    return Stream(rows, stream.type_name, stream.table)
+
+def _watched(rows: Iterator[Value], seen: Seen) -> Iterator[Value]:
+    """The same rows, counted and timed."""
+    while True:
+        started = perf_counter()
+        try:
+            row = next(rows)
+        except StopIteration:
+            return
+        finally:
+            seen.seconds += perf_counter() - started
+        seen.rows += 1
+        yield row
