@@ -125,6 +125,10 @@ class StoredTable:
             if index.state == "ready" and index.kind == "ordered"
         ]
 
+    def vector_indexes(self, run: Run) -> list[str]:
+        """See `query.runtime.Table`."""
+        return [index.name for index in self.definition.indexes.values() if index.kind == "vector"]
+
     def nearest(
         self, run: Run, value_of: Callable[[Document], Value], fields: Fields, what: str, wanted: Nearest
     ) -> list[tuple[float, Document]]:

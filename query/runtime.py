@@ -205,6 +205,9 @@ class Table(Protocol):
     def ordered_indexes(self, run: Run) -> Sequence[Index]:
         """The ordered secondary indexes that are ready, by name."""
 
+    def vector_indexes(self, run: Run) -> Sequence[str]:
+        """The names of the vector indexes, those being built among them."""
+
     def nearest(
         self, run: Run, value_of: Callable[[Document], Value], fields: Fields, what: str, wanted: Nearest
     ) -> list[tuple[float, Document]]:

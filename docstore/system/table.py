@@ -98,6 +98,10 @@ class SystemTable:
 
     # Writing
 
+    def vector_indexes(self, run: Run) -> Sequence[str]:
+        """See `query.runtime.Table`."""
+        return ()
+
     def check_key(self, document: Document) -> None:
         """See `query.runtime.Table`."""
         if PRIMARY_KEY not in document:

@@ -8,7 +8,7 @@ that gives these rows in the place of the filter, as the options `within` and `w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from query.analysis import free_variables
@@ -24,6 +24,7 @@ from query.term import FUNC, PARAMETER, Argument, Term, expand, walk
 from query.terms.nearby import secondary_index
 from query.terms.selecting import filter_predicate
 from query.values import Value, group_marker
+from query.vectors import Vector
 
 DEFAULT_RESULTS: Final = 100
 
@@ -65,8 +66,9 @@ def get_nearest(
     - `exact=True`: search all vectors. Else `probes` says how many lists are searched, `ef_search` how many candidates an
       index with `method="hnsw"` holds ready (40 if not given).
 
-    An array of numbers is taken for a vector. Raises ReqlQueryLogicError for a vector that the index cannot hold, and for a
-    `measure` that is not the index's.
+    An array of numbers is taken for a vector. Raises ReqlQueryLogicError for a vector that the index cannot hold, for a
+    `measure` that is not the index's, for `exact` together with `probes` or `ef_search`, and for an index that has left out
+    whatever the documents had for it. Of an index for which no document has a value yet, nothing is found, with a warning.
 
     >>> r.table("posts").index_create("place", lambda post: r.point(post["id"], 0), geo=True).run(db)
     {'created': 1}
@@ -90,6 +92,8 @@ def _(compiler: Compiler, node: Term) -> Closure:
         _refuse_options(node, _OF_PLACES, "a search for a vector")
         find, search = table_of(compiler, node.args[0]), _without_index(compiler, node)
         return lambda env: _located(node, lambda: _pairs(search(env, find(env), ask(env))))
+    if "index" not in node.options:
+        return lambda env: _located(node, lambda: _nowhere(target(env)))
     find_index = secondary_index(compiler, node)
     shared = {name: compiler.value(arg) for name, arg in node.options.items() if name in _OF_PLACES | _OF_BOTH}
 
@@ -99,8 +103,12 @@ def _(compiler: Compiler, node: Term) -> Closure:
         if hasattr(index, "nearest"):
             _refuse_options(node, _OF_PLACES, f"the vector index `{name}`")
             return _pairs(index.nearest(env[0], ask(env)))
+        wanted = target(env)
+        vector_indexes = table.vector_indexes(env[0])
+        if type(wanted) is Vector or (not index.geo and _may_be_vector(wanted, vector_indexes)):
+            raise _not_of_vectors(table, name, vector_indexes)
         _refuse_options(node, _OF_VECTORS, f"the index `{name}`, which is not a vector index")
-        wanted, given = target(env), {option: value(env) for option, value in shared.items()}
+        given = {option: value(env) for option, value in shared.items()}
         return index.get_nearest(env[0], wanted, given)
 
     return lambda env: _located(node, lambda: nearest(env))
@@ -116,6 +124,27 @@ def _located(node: Term, search: Callable[[], Value]) -> Value:
         return search()
     except ReqlError as error:
         raise located(error, node) from None
+
+
+def _nowhere(target: Value) -> Value:
+    hint = " An index is named by `index`; without one, `field` says where the vectors are."
+    raise ReqlQueryLogicError("get_nearest requires an index argument." + (hint if _may_be_vector(target, ()) else ""))
+
+
+def _may_be_vector(target: Value, vector_indexes: Sequence[str]) -> bool:
+    """Whether a target is more likely a vector than a place: two numbers are either."""
+    return type(target) is Vector or (type(target) is list and (len(target) != 2 or len(vector_indexes) > 0))
+
+
+def _not_of_vectors(table: Table, name: str, vector_indexes: Sequence[str]) -> ReqlQueryLogicError:
+    title = f"{table.database}.{table.name}"
+    if vector_indexes:
+        others = f"The vector indexes of the table `{title}`: {', '.join([f'`{one}`' for one in vector_indexes])}."
+    else:
+        others = f"The table `{title}` has none; index_create(NAME, vector={{'dimensions': ...}}) makes one."
+    return ReqlQueryLogicError(
+        f"Index `{name}` is not a vector index, in which a vector could be searched for.  {others}"
+    )
 
 
 def _pairs(found: list[tuple[float, Document]]) -> Value:
@@ -169,6 +198,7 @@ def _asking(compiler: Compiler, node: Term, vector: Closure) -> Callable[[Env], 
 
     def ask(env: Env) -> Nearest:
         given = {name: value(env) for name, value in options.items()}
+        _check_exact(given)
         return Nearest(
             vector(env),
             _results(env[0], given.get("max_results")),
@@ -182,6 +212,16 @@ def _asking(compiler: Compiler, node: Term, vector: Closure) -> Callable[[Env], 
         )
 
     return ask
+
+
+def _check_exact(given: dict[str, Value]) -> None:
+    """An exact search has no use for what says how much of the index is searched."""
+    for name in ("probes", "ef_search"):
+        if given.get("exact") is True and given.get(name) is not None:
+            raise ReqlQueryLogicError(
+                f"The option `{name}` of get_nearest contradicts `exact`: an exact search compares all vectors, and `{name}` "
+                "says how few a quicker one looks at. Leave one of them out."
+            )
 
 
 def _results(run: Run, found: Value) -> int:

@@ -30,6 +30,7 @@ import warnings
 from collections.abc import Mapping
 from typing import Any, Final
 
+from docstore.indexes.vector.names import ARGUMENT_ALIASES, METHOD_ALIASES, NEAREST_METHODS, OF_IVF_PQ, unknown_argument
 from query.errors import ReqlQueryLogicError
 from query.measures import MEASURES, OF_BITS, measure_named
 from query.values import Value, describe
@@ -44,26 +45,6 @@ MOST_TARGET: Final = 4_096
 
 METHODS: Final = ("auto", "flat", "ivfflat", "ivfsq8", "ivfrabitq", "hnsw")
 
-_METHOD_ALIASES: Final = {
-    "autoindex": "auto",
-    "bin_flat": "flat",
-    "ivf_flat": "ivfflat",
-    "bin_ivf_flat": "ivfflat",
-    "ivf_sq8": "ivfsq8",
-    "ivf_rabitq": "ivfrabitq",
-    "ivf_pq": "ivfrabitq",
-}
-_NEAREST_METHODS: Final = {"rnsg": "hnsw", "annoy": "hnsw"}
-_ALIASES: Final = {
-    "dim": "dimensions",
-    "dimension": "dimensions",
-    "metric_type": "measure",
-    "index_type": "method",
-    "nlist": "n_lists",
-    "lists": "n_lists",
-    "M": "m",
-    "efConstruction": "ef_construction",
-}
 _NESTED: Final = ("params", "index_arguments", "arguments")
 _COMMON: Final = ("dimensions", "measure", "method", "type", "strict", "seed")
 _OWN: Final[Mapping[str, tuple[str, ...]]] = {
@@ -83,8 +64,10 @@ def vector_options(given: Mapping[str, Value], documents: int) -> dict[str, Valu
 
     `target_vectors` is among them: how long lists are to be, of a table that has so many documents by now.
     """
-    named = _named(given)
-    method = _method(named.get("method", "auto"))
+    flat = _flattened(given)
+    # The method first: who asks for one that there is none of gives arguments that there are none of too.
+    method = _method(flat)
+    named = _named(flat)
     measure = measure_named(named["measure"]) if "measure" in named else None
     if method == "hnsw" and not has_graphs():
         warn_without_graphs()
@@ -98,7 +81,9 @@ def vector_options(given: Mapping[str, Value], documents: int) -> dict[str, Valu
             f"The measure `{measure}` is not for vectors of {kind}; those for it are {', '.join(fitting)}."
         )
     if kind == "bits" and method not in ("auto", "flat"):
-        raise ReqlQueryLogicError(f"The method `{method}` is not for vectors of bits; `flat` is.")
+        raise ReqlQueryLogicError(
+            f"The method `{method}` is not for vectors of bits, which have neither lists nor a graph; `flat` is."
+        )
     options: dict[str, Value] = {
         "dimensions": _dimensions(named, kind),
         "measure": measure,
@@ -129,38 +114,57 @@ def warn_without_graphs() -> None:
     )
 
 
-def _named(given: Mapping[str, Value]) -> dict[str, Value]:
-    """The arguments by our names, those of nested dicts among them."""
+def _flattened(given: Mapping[str, Value]) -> list[tuple[str, Value]]:
+    """The arguments as they were given, those of nested dicts among them."""
     flat: list[tuple[str, Value]] = []
     for name, value in given.items():
-        if name in _NESTED and (value is None or isinstance(value, dict)):
+        if name not in _NESTED:
+            flat.append((name, value))
+        elif value is None or isinstance(value, dict):
             flat += (value or {}).items()
         else:
-            flat.append((name, value))
+            raise ReqlQueryLogicError(
+                f"Expected an object of the method's own arguments in `{name}` but found {describe(value)}."
+            )
+    return flat
+
+
+def _named(flat: list[tuple[str, Value]]) -> dict[str, Value]:
+    """The arguments by our names."""
     named: dict[str, Value] = {}
     known = (*_COMMON, *_RANGES)
+    is_of_pq = any(_is_ivf_pq(name, value) for name, value in flat)
     for name, value in flat:
-        ours = _ALIASES.get(name, name)
+        if is_of_pq and name in OF_IVF_PQ:
+            continue
+        ours = ARGUMENT_ALIASES.get(name, name)
         if ours not in known:
-            raise ReqlQueryLogicError(
-                f"Unrecognized argument `{name}` of a vector index. Its arguments: {', '.join(known)}."
-            )
+            raise unknown_argument(name, known)
         if ours in named:
             raise ReqlQueryLogicError(f"The argument `{ours}` of a vector index is given twice.")
         named[ours] = value
     return named
 
 
-def _method(name: Value) -> str:
+def _is_ivf_pq(name: str, value: Value) -> bool:
+    return ARGUMENT_ALIASES.get(name, name) == "method" and isinstance(value, str) and value.lower() == "ivf_pq"
+
+
+def _method(flat: list[tuple[str, Value]]) -> str:
+    name = next((value for name, value in flat if ARGUMENT_ALIASES.get(name, name) == "method"), "auto")
     text = name.lower() if isinstance(name, str) else ""
-    known = _METHOD_ALIASES.get(text, text)
-    if text in _NEAREST_METHODS:
-        raise ReqlQueryLogicError(f"There is no method `{name}`; the nearest is `{_NEAREST_METHODS[text]}`.")
+    known = METHOD_ALIASES.get(text, text)
+    if text in NEAREST_METHODS:
+        raise ReqlQueryLogicError(f"There is no method `{name}`; the nearest is `{NEAREST_METHODS[text]}`.")
     if known not in METHODS:
         found = f"`{name}`" if isinstance(name, str) else describe(name)
         raise ReqlQueryLogicError(f"Expected a method ({', '.join(METHODS)}) but found {found}.")
     if text == "ivf_pq":
-        warnings.warn("There is no method `IVF_PQ`; the index is made with `ivfrabitq` instead.", stacklevel=2)
+        unused = [f"`{other}`" for other, _ in flat if other in OF_IVF_PQ]
+        without = f", which has no use for {' and '.join(unused)}" if unused else ""
+        warnings.warn(
+            f"There is no method `IVF_PQ`; the index is made with `ivfrabitq` instead{without}.", stacklevel=2
+        )
     return known
 
 

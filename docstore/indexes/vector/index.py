@@ -7,6 +7,7 @@ transaction of the documents. Any thread may use an index.
 from __future__ import annotations
 
 import threading
+import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, cast
@@ -22,12 +23,13 @@ from docstore.indexes.vector.graph import DEFAULT_EF_SEARCH, MEASURES, GraphKeep
 from docstore.indexes.vector.lists import State, read_state
 from docstore.indexes.vector.reading import NOTHING, Form, Found, FoundOf, vectors_of
 from docstore.indexes.vector.search import EXACT_VECTORS, SPARE, Gathered, Search, Wanted, gather, measured_recall
-from docstore.indexes.vector.status import status_of
+from docstore.indexes.vector.status import status_of, without_vectors
 from docstore.keys import primary_key
 from docstore.storage.engine import ReadTransaction, WriteTransaction
 from query.errors import ReqlQueryLogicError
 from query.measures import measure_named
 from query.runtime import Document, Fields, Keep, LeftOut, Nearest, NearRows, Run
+from query.vectors import Vector
 
 GATHERED: Final = 64
 """Sets of rows that other indexes gave whose vectors are kept together, as long as nobody writes."""
@@ -176,7 +178,7 @@ class VectorIndex(WithoutShapes, WithoutOrder):
         graph = graphs.current(engine, store.begin_read)
         if graph is None:
             return None
-        numbers = comparable(self.form, self.form.query(wanted.vector).numpy().astype(self.form.dtype).tobytes())[0]
+        numbers = comparable(self.form, self._query(wanted).numpy().astype(self.form.dtype).tobytes())[0]
         ordinals = graph.search(numbers, wanted.results + SPARE, wanted.ef_search or DEFAULT_EF_SEARCH)
         answers = search.by_ordinals(ordinals + graph.later(engine, self._space))
         enough = len(answers) >= wanted.results or wanted.max_dist is not None
@@ -199,16 +201,22 @@ class VectorIndex(WithoutShapes, WithoutOrder):
 
     def _wanted(self, wanted: Nearest) -> Wanted:
         exact = wanted.exact or self.method == "flat"
-        query = self.form.query(wanted.vector)
-        return Wanted(query, wanted.results, wanted.max_dist, wanted.keep, wanted.probes, exact)
+        return Wanted(self._query(wanted), wanted.results, wanted.max_dist, wanted.keep, wanted.probes, exact)
+
+    def _query(self, wanted: Nearest) -> Vector:
+        return self.form.query(wanted.vector, f"the index `{self.name}`")
 
     def _check_vectors(self, state: State) -> None:
-        wrong = {reason: number for reason, number in state.head.skipped.items() if reason != "missing"}
-        if wrong and not state.head.vectors:
-            raise ReqlQueryLogicError(
-                f"Index `{self.name}` has no vectors: of {sum(wrong.values()):,} documents with a value none has one that it "
-                f"can hold, most as `{max(wrong, key=lambda reason: wrong[reason])}`."
-            )
+        """Tell of an index that can find nothing, since it has left out all there is.
+
+        Documents without a value may get one yet, so that alone is no error; most likely the field's name is wrong.
+        """
+        if state.head.vectors or not state.head.skipped:
+            return
+        text = without_vectors(f"Index `{self.name}`", self.form, state.head.skipped)
+        if set(state.head.skipped) != {"missing"}:
+            raise ReqlQueryLogicError(text)
+        warnings.warn(text, stacklevel=2)
 
     def _check_measure(self, measure: str | None) -> None:
         if measure is not None and measure_named(measure) != self.form.measure:

@@ -3,7 +3,7 @@
 | reason             | the value of the index's function                                    | said in the write's warnings |
 |--------------------|------------------------------------------------------------------------|-----|
 | `missing`          | is null, or the function fails                                         | no  |
-| `not a vector`     | is neither a vector nor an array of numbers                            | yes |
+| `not a vector`     | is neither a vector nor an array of numbers, or one with something else in it | yes |
 | `wrong dimensions` | has another length                                                     | yes |
 | `wrong type`       | is one of bits where numbers are wanted, or the other way round          | yes |
 | `out of range`     | has a number that the index's type cannot hold                         | yes |
@@ -67,7 +67,11 @@ class Form:
             if (value.type == "bits") != (self.type == "bits"):
                 return Skipped("wrong type", f"expected a vector of {self.type} but found one of {value.type}")
             length = value.dimensions
-        elif kind is list and not (value and type(value[0]) not in (int, float)):
+        elif kind is list:
+            if not _NUMBERS.issuperset(map(type, value)):
+                place = next(place for place, one in enumerate(value) if type(one) not in _NUMBERS)
+                found = f"an array with {type_name(value[place])} at place {place}"
+                return Skipped("not a vector", f"expected a vector or an array of numbers but found {found}")
             length = len(value)
         else:
             return Skipped("not a vector", f"expected a vector or an array of numbers but found {type_name(value)}")
@@ -88,8 +92,6 @@ class Form:
         if type(value) is Vector and self.type == "int8":
             return Vector(value.numbers(), "int8").data
         numbers = value.numpy() if type(value) is Vector else np.array(value, object)
-        if numbers.dtype == object and not {int, float}.issuperset(map(type, value)):
-            return Vector(value, self.type).data  # which tells what is wrong
         with np.errstate(over="ignore"):
             return (numbers.astype(np.float64).astype(DTYPES[self.type]) + 0).tobytes()
 
@@ -101,9 +103,11 @@ class Form:
                 found = "nan" if np.isnan(numbers).any() else "infinity"
                 return Skipped("not finite", f"expected finite numbers but found {found}")
             if self.measure == "cosine" and not total and not numbers.any():
-                return Skipped("zero vector", "expected a vector that is not zero for the measure `cosine`")
+                return Skipped(
+                    "zero vector", "expected a vector that is not zero for the measure `cosine` but found zeros"
+                )
         elif self.measure == "cosine" and not any(packed):
-            return Skipped("zero vector", "expected a vector that is not zero for the measure `cosine`")
+            return Skipped("zero vector", "expected a vector that is not zero for the measure `cosine` but found zeros")
         return packed
 
     def array(self, packed: bytes) -> Any:
@@ -113,8 +117,8 @@ class Form:
         found = np.frombuffer(packed, DTYPES[self.type]).reshape(-1, self.dimensions)
         return found if self.type == "float32" else found.astype(np.float32)
 
-    def query(self, value: Value) -> Vector:
-        """A vector that is searched for; ReqlQueryLogicError for one that the index cannot hold.
+    def query(self, value: Value, where: str) -> Vector:
+        """A vector that is searched for, in words where; ReqlQueryLogicError for one that cannot be among those there.
 
         It keeps its own type: a query of float32 loses nothing to an index of int8.
         """
@@ -127,8 +131,11 @@ class Form:
             looser = self
         found = looser.packed(vector)
         if type(found) is Skipped:
-            raise ReqlQueryLogicError(f"The vector searched for does not fit the index: {found.found}.")
+            raise ReqlQueryLogicError(f"The vector searched for does not fit {where}: {found.found}.")
         return vector
+
+
+_NUMBERS: Final = frozenset({int, float})
 
 
 FoundOf = Callable[[Document], Found]

@@ -47,6 +47,17 @@ def status_of(
     }
 
 
+def without_vectors(holder: str, form: Form, skipped: Mapping[str, int]) -> str:
+    """What to tell of an index, or a field, that has no vectors, though there are documents."""
+    reasons = [f"{number:,} as `{reason}`" for reason, number in sorted(skipped.items(), key=lambda one: -one[1])]
+    what = "bits" if form.type == "bits" else "numbers"
+    return (
+        f"{holder} holds no vectors, so that nothing can be found: expected are vectors of {form.dimensions:,} "
+        f"{what}, and left out are {', '.join(reasons)}. "
+        + ("Is that the right field?" if set(skipped) == {"missing"} else "Look at what writes them.")
+    )
+
+
 def _advice(vectors: int, skipped: Mapping[str, int], options: Mapping[str, Value]) -> str:
     """What its owner could do for the index; empty where all is well."""
     wrong = {reason: number for reason, number in skipped.items() if reason != "missing"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Callable
 from itertools import islice
 from typing import Any, Final
@@ -14,6 +15,7 @@ from docstore.documents import decode_document
 from docstore.indexes.base import decoder
 from docstore.indexes.vector.reading import Form, vectors_of
 from docstore.indexes.vector.scoring import distances
+from docstore.indexes.vector.status import without_vectors
 from docstore.storage.engine import ReadTransaction
 from query.errors import ReqlQueryLogicError
 from query.measures import OF_BITS, measure_named
@@ -39,13 +41,16 @@ def nearest_without_index(
     found_of, decode, keep = vectors_of(value_of, form, multi=False), decoder(fields), wanted.keep
     look = None if keep is None else decoder(keep.fields)
     best: list[tuple[float, bytes]] = []
+    skipped: Counter[str] = Counter()
     rows = engine.scan(table.space)
     while chunk := list(islice(rows, _BATCH)):
         members: list[bytes] = []
         packed: list[bytes] = []
         for member, data in chunk:
             if look is None or keep is None or keep.test(look(data)):
-                for row in found_of(decode(data)).rows:
+                found = found_of(decode(data))
+                skipped.update([one.reason for one in found.skipped])
+                for row in found.rows:
                     members.append(member)
                     packed.append(row)
         if packed:
@@ -53,10 +58,21 @@ def nearest_without_index(
             places: Any = np.argsort(dists, kind="stable")[: wanted.results]
             best += [(dists[place].item(), members[place]) for place in places]
             best = sorted(best)[: wanted.results]
+    if skipped and not best:
+        _tell_of_none(what, form, skipped, is_filtered=keep is not None)
     if wanted.max_dist is not None:
         best = [one for one in best if one[0] <= wanted.max_dist]
     documents = engine.get_many(table.space, [member for _, member in best])
     return [(dist, decode_document(data)) for (dist, _), data in zip(best, documents, strict=True) if data is not None]
+
+
+def _tell_of_none(what: str, form: Form, skipped: Counter[str], *, is_filtered: bool) -> None:
+    """Tell that no document has such a vector; where other documents may have one, that is no error."""
+    text = without_vectors(f"The field of get_nearest, {what},", form, skipped)
+    if is_filtered or set(skipped) == {"missing"}:
+        warnings.warn(text, stacklevel=2)
+    else:
+        raise ReqlQueryLogicError(text)
 
 
 def _form(wanted: Nearest) -> tuple[Form, Vector]:
@@ -68,7 +84,7 @@ def _form(wanted: Nearest) -> tuple[Form, Vector]:
         raise ReqlQueryLogicError("Expected a vector or an array of numbers to search for.")
     kind = "bits" if measure in OF_BITS else "float32"
     form = Form({"dimensions": len(given), "measure": measure, "type": kind})
-    return form, form.query(given)
+    return form, form.query(given, f"the measure `{measure}`")
 
 
 def _warn(table: TableDefinition, what: str, form: Form) -> None:
