@@ -135,7 +135,10 @@ class NearRows:
 
 @dataclass(frozen=True, slots=True)
 class Nearest:
-    """What `get_nearest` asks of a vector index, or of a table without one; `rows` take the place of `keep`."""
+    """What `get_nearest` asks of a vector index, or of a table without one; `rows` take the place of `keep`.
+
+    `keep_marker` is to `keep` what the marker of `NearRows` is to these.
+    """
 
     vector: Value
     results: int
@@ -146,6 +149,7 @@ class Nearest:
     probes: int | None = None
     ef_search: int | None = None
     exact: bool = False
+    keep_marker: Any = None
 
 
 class NearestIndex(Index, Protocol):

@@ -194,6 +194,8 @@ def _asking(compiler: Compiler, node: Term, vector: Closure) -> Callable[[Env], 
         if name in _OF_BOTH | {"measure", "probes", "ef_search", "exact"}
     }
     keep = _keep(compiler, node)
+    filtered = filter_of(node)
+    marker = None if filtered is None else _marker(filtered)
     rows = _rows(compiler, node)
 
     def ask(env: Env) -> Nearest:
@@ -209,6 +211,7 @@ def _asking(compiler: Compiler, node: Term, vector: Closure) -> Callable[[Env], 
             _positive(given, "probes"),
             _positive(given, "ef_search"),
             given.get("exact") is True,
+            None if marker is None else marker(env),
         )
 
     return ask
@@ -304,7 +307,8 @@ def _marker(within: Term) -> Callable[[Env], Any] | None:
     if any(_is_doubtful(one) for one in others):
         return None
     places = [one.args[0] for one in inside if one.kind is PARAMETER]
-    return lambda env: (within.shape, tuple([group_marker(env[place]) for place in places]))
+    fixed = (within.shape, *map(group_marker, within.constants))
+    return lambda env: (fixed, tuple([group_marker(env[place]) for place in places]))
 
 
 def _is_doubtful(node: Term) -> bool:

@@ -19,10 +19,11 @@ from docstore.indexes.refusing import WithoutOrder, WithoutShapes
 from docstore.indexes.vector.balance import mend, steps_for
 from docstore.indexes.vector.codes import coder_of
 from docstore.indexes.vector.editing import Editor
+from docstore.indexes.vector.filtering import Gathered, Kept, Known
 from docstore.indexes.vector.graph import DEFAULT_EF_SEARCH, MEASURES, GraphKeeper, comparable
 from docstore.indexes.vector.lists import State, read_state
 from docstore.indexes.vector.reading import NOTHING, Form, Found, FoundOf, vectors_of
-from docstore.indexes.vector.search import EXACT_VECTORS, SPARE, Gathered, Search, Wanted, gather, measured_recall
+from docstore.indexes.vector.search import EXACT_VECTORS, SPARE, Search, Wanted, gather, measured_recall
 from docstore.indexes.vector.status import status_of, without_vectors
 from docstore.keys import primary_key
 from docstore.storage.engine import ReadTransaction, WriteTransaction
@@ -30,11 +31,6 @@ from query.errors import ReqlQueryLogicError
 from query.measures import measure_named
 from query.runtime import Document, Fields, Keep, LeftOut, Nearest, NearRows, Run
 from query.vectors import Vector
-
-GATHERED: Final = 64
-"""Sets of rows that other indexes gave whose vectors are kept together, as long as nobody writes."""
-
-GATHERED_ROWS: Final = 20_000
 
 
 class VectorIndex(WithoutShapes, WithoutOrder):
@@ -60,7 +56,7 @@ class VectorIndex(WithoutShapes, WithoutOrder):
         self._function = IndexFunction(definition.function)
         self.fields: Fields = self._function.fields
         self._state: State | None = None
-        self._gathered: dict[Any, Gathered] = {}
+        self._kept = Kept()
         self._measured: tuple[bytes, float] = (b"", 0.0)
         has_graph = self.method == "hnsw" and self.form.measure in MEASURES
         self._graphs = GraphKeeper(self.form, self._space, definition.options["arguments"]) if has_graph else None
@@ -160,14 +156,27 @@ class VectorIndex(WithoutShapes, WithoutOrder):
         engine: ReadTransaction = run.transaction.engine
         state = self.state(engine)
         self._check_vectors(state)
-        search = Search(engine, state, self._table, self._wanted(wanted))
+        known = self._known(engine, wanted)
+        search = Search(engine, state, self._table, self._wanted(wanted), known)
         if wanted.rows is not None:
             return search.by_rows(self._rows(engine, state, wanted.rows))
         if self._graphs is not None and wanted.keep is None and not wanted.exact and state.head.vectors > EXACT_VECTORS:
             answers = self._by_graph(self._graphs, run, search, wanted)
             if answers is not None:
                 return answers
-        return search.by_lists(lambda: self._scanned(engine, wanted.keep))
+        was_known = known.passing is not None
+        answers = search.by_lists(lambda: self._scanned(engine, wanted.keep))
+        if known.passing is not None and not was_known:
+            self._kept.put(engine, wanted.keep_marker, known, known.passing.nbytes)
+        return answers
+
+    def _known(self, engine: ReadTransaction, wanted: Nearest) -> Known:
+        """What is known of the filter."""
+        found: Known | None = self._kept.get(engine, wanted.keep_marker)
+        if found is None:
+            found = Known()
+            self._kept.put(engine, wanted.keep_marker, found, 0)
+        return found
 
     def _by_graph(
         self, graphs: GraphKeeper, run: Run, search: Search, wanted: Nearest
@@ -233,14 +242,10 @@ class VectorIndex(WithoutShapes, WithoutOrder):
 
     def _rows(self, engine: ReadTransaction, state: State, rows: NearRows) -> Gathered:
         """The vectors of rows that another index gives, kept for the next search of the same commit."""
-        number = engine.id
-        key = (number, rows.marker)
-        found = None if rows.marker is None or number < 0 else self._gathered.get(key)
+        found: Gathered | None = self._kept.get(engine, rows.marker)
         if found is None:
             found = gather(engine, state, list(dict.fromkeys(map(primary_key, rows.keys()))))
-            if rows.marker is not None and number >= 0 and len(found.rows) <= GATHERED_ROWS:
-                kept = {other: one for other, one in self._gathered.items() if other[0] == number}
-                self._gathered = {**kept, key: found} if len(kept) < GATHERED else {key: found}
+            self._kept.put(engine, rows.marker, found, found.nbytes)
         return found
 
     def _recall(self, engine: ReadTransaction) -> float | None:

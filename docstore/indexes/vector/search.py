@@ -8,8 +8,8 @@
 
 **Never short.** With a filter, or where a document has several vectors, candidates are taken in the order of their
 distance until enough are found; where those of the lists that were searched do not suffice, twice as many lists are, in
-the end all. When a filter lets through so little that reading candidate after candidate would cost more than one scan of
-the table, the scan gives the rows.
+the end all. When reading candidate after candidate would cost more than one scan of the table, the scan tells what the
+filter lets through (`filtering.py`).
 
 **What is said is so.** Scores only choose candidates. Every answer's document is read in the same transaction, and its
 distance is reckoned from the vector itself, in doubles.
@@ -29,6 +29,7 @@ from docstore.documents import decode_document
 from docstore.errors import CorruptStoreError
 from docstore.indexes.base import decoder
 from docstore.indexes.vector.codes import Bits, BitScorer
+from docstore.indexes.vector.filtering import DOUBTED, LEAST_TESTED, SAMPLED, Gathered, Known, Passing, is_gathered
 from docstore.indexes.vector.lists import State
 from docstore.indexes.vector.records import member_key, ordinal_key, unpack_places, unpack_vector_record
 from docstore.indexes.vector.scoring import Prepared, Score, distances, joined, prepare, scorer
@@ -67,9 +68,6 @@ REFINED_LEAST: Final = 20
 ROUGH: Final = 8
 """Candidates by bits for each of them that are scored anew by signs against numbers."""
 
-SCAN_SHARE: Final = 10
-"""A filter that has rejected more candidates than a tenth of the table is applied in a scan."""
-
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -88,17 +86,6 @@ Fetch = Callable[[Any], list[tuple[bytes, bytes]]]
 """Gives the (document's key, packed vector) of candidates by their places."""
 
 
-class Gathered:
-    """Vectors of some documents, side by side: what another index gave."""
-
-    __slots__ = ("members", "prepared", "rows")
-
-    def __init__(self, members: list[bytes], rows: list[bytes], prepared: Prepared) -> None:
-        self.members = members
-        self.rows = rows
-        self.prepared = prepared
-
-
 def gather(engine: ReadTransaction, state: State, members: Iterable[bytes]) -> Gathered:
     """The vectors of documents."""
     places = [data for data in engine.get_many(state.space, [member_key(one) for one in members]) if data is not None]
@@ -108,10 +95,27 @@ def gather(engine: ReadTransaction, state: State, members: Iterable[bytes]) -> G
     return Gathered([member for member, _ in found], rows, prepare(state.form, b"".join(rows)))
 
 
-class Search:
-    """One search in one transaction."""
+def passing_of(engine: ReadTransaction, state: State, members: Iterable[bytes]) -> Passing:
+    """The vectors of the documents that a filter lets through."""
+    members = list(members)
+    found = [data for data in engine.get_many(state.space, [member_key(one) for one in members]) if data is not None]
+    places = np.frombuffer(b"".join(found), _PLACE)
+    few = is_gathered(len(places), state.head.vectors, state.form.dimensions)
+    gathered = gather(engine, state, members) if few else None
+    return Passing(places["ordinal"].astype(np.int64), state.head.next_ordinal, gathered)
 
-    def __init__(self, engine: ReadTransaction, state: State, table: TableDefinition, wanted: Wanted) -> None:
+
+class Search:
+    """One search in one transaction; `known` is what is known of its filter."""
+
+    def __init__(
+        self,
+        engine: ReadTransaction,
+        state: State,
+        table: TableDefinition,
+        wanted: Wanted,
+        known: Known | None = None,
+    ) -> None:
         self.engine = engine
         self.state = state
         self.table = table
@@ -119,7 +123,8 @@ class Search:
         self.form = state.form
         self.score: Score = scorer(state.form, wanted.query)
         self._rough: Score | None = None
-        self.tested = 0
+        self.known = Known() if known is None else known
+        self._passing = self.known.passing
         self._searched: set[int] = set()
         self._ordinals: list[Any] = []
         self._scores: list[Any] = []
@@ -147,6 +152,10 @@ class Search:
 
     def by_lists(self, scan: Callable[[], Iterable[bytes]]) -> list[Answer]:
         """The nearest by lists; `scan` gives the keys of the documents that the filter lets through."""
+        if self._keep is not None and self.known.is_spent(self.state.head.vectors):
+            self._apply_filter(scan)
+        if self._passing is not None and self._passing.gathered is not None:
+            return self.by_rows(self._passing.gathered)
         order, results = self._order(), self.wanted.results
         exact = self._is_exact()
         first = probes = len(order) if exact else self._probes(len(order))
@@ -158,7 +167,10 @@ class Search:
             self._search(order[len(self._searched) : probes])
             answers = self._answers()
             if answers is None:
-                return self.by_rows(gather(self.engine, self.state, scan()))
+                found = self._apply_filter(scan)
+                if found.gathered is not None:
+                    return self.by_rows(found.gathered)
+                continue
             if (len(answers) >= results and self._is_enough) or len(self._searched) == len(order):
                 return answers
             if self._is_beyond and probes >= FAR * first:
@@ -175,7 +187,23 @@ class Search:
         self._ordinals, self._coded = [ordinals], [prepared]
         self._scores = [cast(BitScorer, self._rough)(prepared)]
         answers = self._answers()
-        return self.by_rows(gather(self.engine, self.state, scan())) if answers is None else answers
+        if answers is not None:
+            return answers
+        found = self._apply_filter(scan)
+        return self._answers() or [] if found.gathered is None else self.by_rows(found.gathered)
+
+    @property
+    def _keep(self) -> Keep | None:
+        """The filter, as long as it has to be asked."""
+        return self.wanted.keep if self._passing is None else None
+
+    def _apply_filter(self, scan: Callable[[], Iterable[bytes]]) -> Passing:
+        """Find out which vectors pass the filter, once and for all."""
+        found = self.known.passing
+        if found is None:
+            found = self.known.passing = passing_of(self.engine, self.state, scan())
+        self._passing = found
+        return found
 
     def _answers(self) -> list[Answer] | None:
         """The answers in the lists that were searched; None where a scan of the table would find them sooner."""
@@ -183,17 +211,27 @@ class Search:
             return []
         scores, ordinals = _joined(self._scores), _joined(self._ordinals)
         if self._rough is None:
-            return self._pick(scores, partial(self._fetch, ordinals), self.wanted.keep)
+            scores, ordinals = self._those_passing(scores, ordinals)
+            return self._pick(scores, partial(self._fetch, ordinals), self._keep)
+        if self._passing is not None:
+            scores = np.where(self._passing.among(ordinals), scores, _farthest(scores.dtype))
         kept = REFINED * self.wanted.results + REFINED_LEAST
         if self.wanted.keep is not None:
             kept *= FILTERED
         while True:
-            better, candidates = self._refined(scores, ordinals, kept)
-            answers = self._pick(better, partial(self._fetch, candidates), self.wanted.keep)
+            better, candidates = self._those_passing(*self._refined(scores, ordinals, kept))
+            answers = self._pick(better, partial(self._fetch, candidates), self._keep)
             enough = answers is not None and len(answers) >= self.wanted.results and self._is_enough
             if answers is None or enough or kept >= len(scores) or self._is_beyond:
                 return answers
             kept *= FILTERED
+
+    def _those_passing(self, scores: Any, ordinals: Any) -> tuple[Any, Any]:
+        """Of some candidates those that pass the filter, where it is known which do."""
+        if self._passing is None:
+            return scores, ordinals
+        mask = self._passing.among(ordinals)
+        return scores[mask], ordinals[mask]
 
     def way(self) -> str:
         """What a search by lists looks at first, in a few words."""
@@ -265,7 +303,7 @@ class Search:
         if isinstance(rough, BitScorer):
             if ROUGH * kept < len(scores):
                 bound = np.partition(scores, ROUGH * kept)[ROUGH * kept]
-                places = np.flatnonzero(scores <= bound)
+                places = np.flatnonzero((scores <= bound) & (scores < _farthest(scores.dtype)))
             else:
                 places = np.arange(len(scores))
             every = joined(self._coded) if len(self._coded) > 1 else self._coded[0]
@@ -280,41 +318,62 @@ class Search:
         wanted = self.wanted
         found: dict[bytes, float] = {}
         refused: set[bytes] = set()
+        tested: set[bytes] = set()
         # Scores of codes do not tell which of two is nearer: all of the candidates by codes are looked at, or twice as
         # many as are wanted.
         # What a filter lets through may all be far from the query, where codes tell the least.
-        more = 1 if keep is None else PASSING
+        more = 1 if wanted.keep is None else PASSING
         enough = wanted.results if self._rough is None else more * (REFINED * wanted.results + REFINED_LEAST)
         first = wanted.results + SPARE if self._rough is None else REFINED * wanted.results + REFINED_LEAST
         for places in _by_score(scores, first):
             candidates = fetch(places)
-            dists = distances(self.form, wanted.query, [row for _, row in candidates]).tolist()
+            if keep is not None and wanted.max_dist is None:  # with a bound, what is beyond it is not worth a test
+                self._test([member for member, _ in candidates], keep, tested, refused)
+                candidates = [one for one in candidates if one[0] not in refused]
+            dists = distances(self.form, wanted.query, [row for _, row in candidates]).tolist() if candidates else []
             nearest: dict[bytes, float] = {}
             for (member, _), dist in zip(candidates, dists, strict=True):
                 if member not in refused and dist < nearest.get(member, found.get(member, np.inf)):
                     nearest[member] = dist
             if wanted.max_dist is not None:
                 nearest = {member: dist for member, dist in nearest.items() if dist <= wanted.max_dist}
-            if keep is not None:
-                self._test([member for member in nearest if member not in found], keep, refused)
+                if keep is not None:
+                    self._test(list(nearest), keep, tested, refused)
             found |= {member: dist for member, dist in nearest.items() if member not in refused}
-            self._is_beyond = wanted.max_dist is not None and max(dists) > wanted.max_dist
+            self._is_beyond = wanted.max_dist is not None and max(dists, default=0.0) > wanted.max_dist
             if len(found) >= enough or (self._is_beyond and min(dists) > cast(float, wanted.max_dist)):
                 break
-            if keep is not None and self.tested * SCAN_SHARE > self.state.head.vectors and self.tested > EXACT_VECTORS:
+            if keep is not None and self._prefers_scan(enough, len(found), len(tested), keep):
                 return None
         self._is_enough = keep is None or len(found) >= enough
         best = sorted(found.items(), key=lambda one: (one[1], one[0]))[: wanted.results]
         documents = self.engine.get_many(self.table.space, [member for member, _ in best])
         return [(dist, decode_document(self._there(data))) for (_, dist), data in zip(best, documents, strict=True)]
 
-    def _test(self, members: list[bytes], keep: Keep, refused: set[bytes]) -> None:
-        """Note which documents the filter refuses."""
+    def _test(self, members: list[bytes], keep: Keep, tested: set[bytes], refused: set[bytes]) -> None:
+        """Note which documents the filter refuses, of those not tested yet."""
         decode, test = decoder(keep.fields), keep.test
-        self.tested += len(members)
-        for member, data in zip(members, self.engine.get_many(self.table.space, members), strict=True):
+        fresh = [member for member in dict.fromkeys(members) if member not in tested]
+        tested.update(fresh)
+        self.known.tested += len(fresh)
+        for member, data in zip(fresh, self.engine.get_many(self.table.space, fresh), strict=True):
             if not test(decode(self._there(data))):
                 refused.add(member)
+
+    def _prefers_scan(self, enough: int, found: int, tested: int, keep: Keep) -> bool:
+        """Whether it is time for a scan of the table."""
+        known, vectors = self.known, self.state.head.vectors
+        if tested < LEAST_TESTED:
+            return False
+        if known.share is None:
+            step = max(1, self.state.head.next_ordinal // SAMPLED)
+            keys = [ordinal_key(one) for one in range(0, self.state.head.next_ordinal, step)]
+            records = self.engine.get_many(self.state.space, keys)
+            members = list(dict.fromkeys([unpack_vector_record(data)[0] for data in records if data is not None]))
+            refused: set[bytes] = set()
+            self._test(members, keep, set(), refused)
+            known.share = max(0, len(members) - len(refused) - DOUBTED) / SAMPLED
+        return known.prefers_scan(vectors, enough, found, tested)
 
     def _fetch(self, ordinals: Any, places: Any) -> list[tuple[bytes, bytes]]:
         keys = [ordinal_key(ordinal) for ordinal in ordinals[places].tolist()]
@@ -346,10 +405,15 @@ def measured_recall(engine: ReadTransaction, state: State, table: TableDefinitio
     return round(sum(shares) / max(1, len(shares)), 4)
 
 
+_PLACE: Final = np.dtype([("ordinal", ">u8"), ("list", ">u4"), ("block", ">u4")])
 _NEAREST: Final = 10
 _SAMPLES: Final = 32
 _SAMPLED_NUMBERS: Final = 1_000_000_000
 """Numbers that are looked at to measure recall: some tenths of a second."""
+
+
+def _farthest(dtype: Any) -> Any:
+    return np.inf if dtype.kind == "f" else np.iinfo(dtype).max
 
 
 def _joined(parts: list[Any]) -> Any:
@@ -361,15 +425,17 @@ def _by_score(scores: Any, first: int) -> Iterator[Any]:
     if first >= len(scores):
         yield np.arange(len(scores))
         return
-    yield np.argpartition(scores, first)[:first]
-    order = np.argsort(scores, kind="stable")
-    size = 2 * first
-    yielded = first
-    # The first batch has the least scores, as the order has them at its beginning, but for equal ones.
-    while yielded < len(order):
-        yield order[yielded : yielded + size]
-        yielded += size
+    order = np.argpartition(scores, first)
+    yield order[:first]
+    rest, size = order[first:], 2 * first
+    while len(rest):
+        if size < len(rest):
+            order = np.argpartition(scores[rest], size)
+            rest, batch = rest[order[size:]], rest[order[:size]]
+        else:
+            rest, batch = rest[:0], rest
+        yield batch
         size = min(2 * size, _LARGEST_BATCH)
 
 
-_LARGEST_BATCH: Final = 4_096
+_LARGEST_BATCH: Final = 2_048

@@ -1,0 +1,141 @@
+"""What is known of the filter of a search, so that documents are tested one by one only as long as that is the cheaper way.
+
+A candidate costs ten times as much to test as a row of a scan: its vector's record and its document are read by key. So
+there are two ways. **One by one**: the nearest candidates are tested until enough pass. **By a scan**: all documents are
+tested, and what passes is searched: gathered and compared exactly where it is little, else picked out of the lists.
+
+The scan is taken once it is likely to cost less than the tests that are left, by the share that has passed so far; or
+when as many were tested as it would have cost, so that neither way costs much more than twice the better one. Where the
+nearest all fail though many others pass, the share of a sample keeps the search from a scan that is not worth it.
+
+What was found out is kept for the next search with the same filter in the same commit: tests count together, and what
+passes is not looked for again. Any thread may use it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+
+from docstore.indexes.vector.scoring import Prepared
+from docstore.storage.engine import ReadTransaction
+
+TEST_ROWS: Final = 10
+"""Rows of a scan that cost as much as one candidate: 0.6 us a row, 6 to 10 us a candidate of 384 numbers."""
+
+PASSED_ROWS: Final = 2
+"""Rows of a scan that cost as much as looking up the vectors of a document that passed."""
+
+LEAST_TESTED: Final = 128
+"""Candidates that are tested before a scan is thought of."""
+
+SAMPLED: Final = 64
+DOUBTED: Final = 2
+"""Vectors of the sample whose documents pass that are not counted: two may be chance."""
+
+GATHERED_NUMBERS: Final = 20_000
+"""Numbers in the lists that are compared in the time in which one vector is read by its key."""
+
+GATHERED_LEAST: Final = 500
+
+KEPT: Final = 64
+KEPT_BYTES: Final = 64 * 2**20
+"""Sets of rows that are kept in one commit, and the memory that they may take."""
+
+
+class Gathered:
+    """Vectors of some documents, side by side."""
+
+    __slots__ = ("members", "prepared", "rows")
+
+    def __init__(self, members: list[bytes], rows: list[bytes], prepared: Prepared) -> None:
+        self.members = members
+        self.rows = rows
+        self.prepared = prepared
+
+    @property
+    def nbytes(self) -> int:
+        """The memory that it takes, about."""
+        return self.prepared.nbytes + sum(map(len, self.rows)) + 200 * len(self.rows)
+
+
+class Passing:
+    """The vectors of the documents that a filter lets through: side by side where they are few, else by their ordinals."""
+
+    __slots__ = ("_is_mask", "_ordinals", "gathered")
+
+    def __init__(self, ordinals: Any, next_ordinal: int, gathered: Gathered | None) -> None:
+        self.gathered = gathered
+        self._is_mask = next_ordinal <= 8 * len(ordinals)
+        if self._is_mask:
+            self._ordinals = np.zeros(next_ordinal, np.bool_)
+            self._ordinals[ordinals] = True
+        else:
+            self._ordinals = ordinals
+
+    def among(self, ordinals: Any) -> Any:
+        """Which of some vectors these are."""
+        return self._ordinals[ordinals] if self._is_mask else np.isin(ordinals, self._ordinals)
+
+    @property
+    def nbytes(self) -> int:
+        """The memory that it takes, about."""
+        return int(self._ordinals.nbytes) + (0 if self.gathered is None else self.gathered.nbytes)
+
+
+class Known:
+    """What searches have found out about a filter in one commit."""
+
+    __slots__ = ("passing", "share", "tested")
+
+    def __init__(self) -> None:
+        self.tested = 0
+        self.share: float | None = None
+        """At least this share of all vectors is likely to pass, as a sample says; None without one."""
+        self.passing: Passing | None = None
+
+    def is_spent(self, vectors: int) -> bool:
+        """Whether so much was tested that a scan would have been no dearer."""
+        return self.tested > self._budget(vectors)
+
+    def prefers_scan(self, vectors: int, wanted: int, found: int, tested: int) -> bool:
+        """Whether a scan is likely to cost less than to go on, when a search has found some of what it wants."""
+        if self.is_spent(vectors):
+            return True
+        rate = max((found + 1) / (tested + 1), self.share or 0.0)
+        return (wanted - found) / rate > self._budget(vectors)
+
+    def _budget(self, vectors: int) -> float:
+        """The tests that cost as much as a scan."""
+        return LEAST_TESTED + vectors * (1 + PASSED_ROWS * (self.share or 0.0)) / TEST_ROWS
+
+
+def is_gathered(passing: int, vectors: int, dimensions: int) -> bool:
+    """Whether so few vectors that they are read one by one, rather than all lists searched for them."""
+    return passing <= max(GATHERED_LEAST, vectors * dimensions // GATHERED_NUMBERS)
+
+
+class Kept:
+    """What belongs to filters and to the rows of other indexes, as long as nobody writes."""
+
+    def __init__(self) -> None:
+        self._commit = -1
+        self._found: dict[Any, tuple[Any, int]] = {}
+
+    def get(self, engine: ReadTransaction, marker: Any) -> Any:
+        """What is kept for a marker in the transaction's commit; None where nothing is, or the marker is None."""
+        if marker is None or engine.id < 0 or engine.id != self._commit:
+            return None
+        found = self._found.get(marker)
+        return None if found is None else found[0]
+
+    def put(self, engine: ReadTransaction, marker: Any, value: Any, size_bytes: int) -> None:
+        """Keep something for a marker, unless the transaction has written, or it is too much."""
+        if marker is None or engine.id < 0 or size_bytes > KEPT_BYTES:
+            return
+        others = self._found if engine.id == self._commit else {}
+        total = sum([other for _, other in others.values()]) + size_bytes
+        if len(others) >= KEPT or total > KEPT_BYTES:
+            others = {}
+        self._commit, self._found = engine.id, {**others, marker: (value, size_bytes)}
