@@ -11,7 +11,7 @@ Rules for all engines:
 - There is one `WriteTransaction` at a time over all threads and processes; it sees its own writes.
 - Every scan is lazy and stays valid while its own transaction writes *behind* it, not ahead of it; whoever changes what
   is ahead of a scan collects first. A scan dies with its transaction.
-- What a transaction returns is plain `bytes`, valid for ever.
+- What a transaction returns is plain `bytes`, valid for ever; but for what `borrowed` lends.
 - A transaction belongs to the thread that began it, and is a context manager: left with an error it aborts, left without
   one a write transaction commits and a read transaction ends.
 - After `commit` or `abort` every call raises `TransactionClosedError`.
@@ -21,6 +21,7 @@ Rules for all engines:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from operator import itemgetter
 from types import TracebackType
 from typing import Protocol, Self, TypeVar
@@ -72,6 +73,12 @@ class ReadTransaction(Protocol):
 
     def get_many(self, space: int, keys: Sequence[bytes]) -> list[bytes | None]:
         """The values of many keys of a map, in the order of `keys`."""
+
+    def borrowed(self, space: int, keys: Sequence[bytes]) -> AbstractContextManager[list[bytes | memoryview | None]]:
+        """The values of `get_many` for a block: where they are large, not copied but seen where they lie.
+
+        Nothing may look at a buffer, or at what was made of it without a copy, after the block.
+        """
 
     def scan(
         self, space: int, low: bytes = b"", high: bytes | None = None, *, reverse: bool = False

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from threading import get_ident
 from types import TracebackType
 from typing import Any, Final, Self
@@ -117,6 +118,27 @@ class LmdbRead:
             return [get(prefix + key, None, database) for key in keys]
         except lmdb.Error as error:
             raise self._failure(error) from error
+
+    @contextmanager
+    def borrowed(self, space: int, keys: Sequence[bytes]) -> Iterator[list[bytes | memoryview | None]]:
+        """See `ReadTransaction.borrowed`.
+
+        py-lmdb gives out buffers for a whole transaction or not at all; so a second one of the same commit lends them,
+        unless another commit has come between, or this one writes.
+        """
+        prefix, database = prefixes[space], self._map(space)
+        lender: Any = None
+        if not self.closed:
+            with suppress(lmdb.Error):  # no reader is free, or the map has grown
+                lender = self._store.environment.begin(buffers=True)
+        try:
+            if lender is None or lender.id() != self.id:
+                yield list(self.get_many(space, keys))
+            else:
+                yield [lender.get(prefix + key, None, database) for key in keys]
+        finally:
+            if lender is not None:
+                lender.abort()
 
     def scan(
         self, space: int, low: bytes = b"", high: bytes | None = None, *, reverse: bool = False

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from threading import get_ident
 from types import TracebackType
 from typing import Any, Final, Self
@@ -48,6 +49,11 @@ class MemoryRead:
     def get_many(self, space: int, keys: Sequence[bytes]) -> list[bytes | None]:
         """See `ReadTransaction.get_many`."""
         return [self.get(space, key) for key in keys]
+
+    @contextmanager
+    def borrowed(self, space: int, keys: Sequence[bytes]) -> Iterator[list[bytes | memoryview | None]]:
+        """See `ReadTransaction.borrowed`."""
+        yield list(self.get_many(space, keys))
 
     def scan(
         self, space: int, low: bytes = b"", high: bytes | None = None, *, reverse: bool = False

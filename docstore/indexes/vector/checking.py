@@ -9,17 +9,20 @@ import numpy as np
 from docstore.documents import decode_document
 from docstore.errors import CorruptStoreError
 from docstore.indexes.base import Entry
-from docstore.indexes.vector.codes import Coder
+from docstore.indexes.vector.codes import Bits, Coder
 from docstore.indexes.vector.index import VectorIndex
 from docstore.indexes.vector.lists import read_layout
 from docstore.indexes.vector.reading import Form
 from docstore.indexes.vector.records import (
     BLOCK_PREFIX,
+    GONE_PREFIX,
     LIST_PREFIX,
     LONG_MEMBER_PREFIX,
     MEMBER_PREFIX,
     ORDINAL_PREFIX,
     PLACE,
+    SEGMENT_PREFIX,
+    Head,
     member_key,
     ordinal_key,
     read_head,
@@ -28,6 +31,7 @@ from docstore.indexes.vector.records import (
     unpack_places,
     unpack_vector_record,
 )
+from docstore.indexes.vector.segments import alive_in, has_all_codes, segments_of
 from docstore.storage.engine import ReadTransaction
 from query.errors import ReqlError
 
@@ -77,6 +81,7 @@ def _faults(engine: ReadTransaction, space: int, form: Form, coder: Coder) -> It
         _, vectors, _ = unpack_list(data)
         if number not in known or vectors != sizes.pop(number, 0):
             yield f"the list {number} says that it has {vectors} vectors, and has not"
+    yield from _segment_faults(engine, space, coder, head)
     if sizes:
         yield f"there are blocks of the lists {sorted(sizes)[:5]}, which have no record"
     records_found = sum(1 for _ in engine.scan(space, *_range(ORDINAL_PREFIX)))
@@ -90,6 +95,32 @@ def _faults(engine: ReadTransaction, space: int, form: Form, coder: Coder) -> It
             f"there are {placed} vectors in lists, {records_found} records of vectors and {noted} notes of their places; "
             f"its head says {head.vectors}"
         )
+
+
+def _segment_faults(engine: ReadTransaction, space: int, coder: Coder, head: Head) -> Iterator[str]:
+    segments = segments_of(head)
+    for prefix, wanted in (
+        (SEGMENT_PREFIX, [one.first for one in segments]),
+        (GONE_PREFIX, [one.first for one in segments if one.gone]),
+    ):
+        if [int.from_bytes(key[1:], "big") for key, _ in engine.scan(space, *_range(prefix))] != wanted:
+            yield f"its records `{prefix.decode()}` are not those of the segments in its head"
+            return
+    if not isinstance(coder, Bits):
+        return
+    last = -1
+    for segment in segments:
+        codes = alive_in(engine, space, segment, coder.words)
+        ordinals = codes.ordinals.tolist()
+        if len(ordinals) != segment.alive or segment.first <= last or sorted(set(ordinals)) != ordinals:
+            yield f"the segment {segment.first} has not the {segment.alive} vectors that its head tells of, in order"
+        last = ordinals[-1] if ordinals else last
+        records = engine.get_many(space, [ordinal_key(one) for one in ordinals])
+        for ordinal, code, record in zip(ordinals, coder.codes_of(codes.prepared), records, strict=True):
+            if record is None or not coder.matches(code, unpack_vector_record(record)[1]):
+                yield f"the vector {ordinal} in the segment {segment.first} is not the one of its record"
+    if segments and not has_all_codes(head):
+        yield f"its segments have {sum([one.alive for one in segments])} vectors, and there are {head.vectors}"
 
 
 def _places(engine: ReadTransaction, space: int, member: bytes) -> list[tuple[int, int, int]]:

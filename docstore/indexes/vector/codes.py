@@ -33,6 +33,9 @@ BITS_FROM: Final = 256
 
 _BLOCK: Final = 64
 
+_PART: Final = 64
+"""Bits that are made numbers at once: new memory costs a process more than the reckoning, and so little is used again."""
+
 
 class Coder(Protocol):
     """What makes codes, and scores them."""
@@ -143,6 +146,13 @@ class Bits:
         words = np.ascontiguousarray(codes[:, 4:]).view("<u8")
         return Prepared(np.ascontiguousarray(words.T), lengths)
 
+    def codes_of(self, prepared: Prepared) -> list[bytes]:
+        """What `prepare` was given, cut into codes."""
+        codes = np.empty((len(prepared.squares), self.code_bytes), np.uint8)
+        codes[:, :4] = np.ascontiguousarray(prepared.squares)[:, None].view(np.uint8)
+        codes[:, 4:] = np.ascontiguousarray(prepared.rows.T).view(np.uint8)
+        return _cut(codes.tobytes(), self.code_bytes)
+
     def scorer(self, query: Vector) -> Score:
         """See `Coder`."""
         return BitScorer(self._form, self._turned(query), self._rotation.size)
@@ -202,8 +212,12 @@ class BitScorer:
 
     def refined(self, columns: Any, lengths: Any) -> Any:
         """The better scores of some bits."""
-        signs = np.unpackbits(np.ascontiguousarray(columns.T).view(np.uint8), axis=1).astype(np.float32)
-        cosines = (2 * (signs @ self._turned) - self._turned.sum()) / (self._length * np.sqrt(self._size) + 1e-30)
+        codes = np.ascontiguousarray(columns.T).view(np.uint8)
+        products = np.empty(len(codes), np.float32)
+        for start in range(0, len(codes), _PART):
+            signs = np.unpackbits(codes[start : start + _PART], axis=1)
+            products[start : start + _PART] = signs.astype(np.float32) @ self._turned
+        cosines = (2 * products - self._turned.sum()) / (self._length * np.sqrt(self._size) + 1e-30)
         # A vector and its signs, made as long, have a cosine of about the root of 2 / pi.
         return -cosines if self._measure == "cosine" else self._scaled(cosines * np.float32(1.2533), lengths)
 
@@ -231,12 +245,14 @@ class Rotation:
         self.size = -(-dimensions // _BLOCK) * _BLOCK
         chance = default_rng(seed)
         self._rounds = [
-            (chance.permutation(self.size), chance.choice(np.array([-1, 1], np.float32), self.size)) for _ in range(2)
+            (chance.permutation(self.size), (2 * chance.integers(0, 2, self.size) - 1).astype(np.float32))
+            for _ in range(2)
         ]
-        matrix = np.ones((1, 1), np.float32)
-        while len(matrix) < _BLOCK:
-            matrix = np.block([[matrix, matrix], [matrix, -matrix]])
-        self._matrix = matrix / np.float32(np.sqrt(_BLOCK))
+        places = np.arange(_BLOCK, dtype=np.uint8)
+        odd = (
+            np.bitwise_count(places[:, None] & places) & 1
+        )  # Hadamard's matrix is -1 where the places share an odd number
+        self._matrix = (1 - 2 * odd.astype(np.float32)) / np.float32(np.sqrt(_BLOCK))
 
     def turn(self, rows: Any) -> Any:
         """The rows, rotated."""

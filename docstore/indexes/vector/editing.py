@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from docstore.errors import CorruptStoreError
-from docstore.indexes.vector.codes import Coder
+from docstore.indexes.vector.codes import Bits, Coder
 from docstore.indexes.vector.lists import Layout, keep_layout, known_layout, packed_list
 from docstore.indexes.vector.reading import Form
 from docstore.indexes.vector.records import (
@@ -37,6 +37,7 @@ from docstore.indexes.vector.records import (
     unpack_vector_record,
     write_head,
 )
+from docstore.indexes.vector.segments import SegmentEditor
 from docstore.storage.engine import WriteTransaction
 
 
@@ -73,11 +74,6 @@ class Editor:
             self._layout_stamp = self.head.layout
         return self._layout
 
-    def trust(self, layout: Layout, stamp: bytes) -> None:
-        """Take a layout that was read before, if it is still the one of this transaction."""
-        if stamp == self.head.layout:
-            self._layout, self._layout_stamp = layout, stamp
-
     def set_centroids(self, centroids: dict[int, Any], gone: Iterable[int] = ()) -> None:
         """Give lists, new ones too, their centroids, and forget those that are gone."""
         gone = set(gone)
@@ -104,7 +100,7 @@ class Editor:
         """Take out all vectors of documents; how many they were."""
         gone: defaultdict[tuple[int, int], set[int]] = defaultdict(set)
         engine, space = self.engine, self.space
-        removed = 0
+        ordinals: list[int] = []
         for member in members:
             key = member_key(member)
             data = engine.get(space, key)
@@ -113,11 +109,13 @@ class Editor:
             for ordinal, number, block in unpack_places(data):
                 gone[number, block].add(ordinal)
                 engine.delete(space, ordinal_key(ordinal))
-                removed += 1
+                ordinals.append(ordinal)
             engine.delete(space, key)
         self._cut(gone)
-        self.head.vectors -= removed
-        return removed
+        if ordinals and isinstance(self.coder, Bits):
+            SegmentEditor(engine, space, self.head, self.coder).remove(ordinals)
+        self.head.vectors -= len(ordinals)
+        return len(ordinals)
 
     def _cut(self, gone: dict[tuple[int, int], set[int]]) -> None:
         """Cut vectors out of their blocks."""
@@ -169,7 +167,10 @@ class Editor:
             self.space,
             [(ordinal_key(one.ordinal), pack_vector_record(one.member, one.row)) for one in members],
         )
-        self.put(members, self.places([one.row for one in members]))
+        codes = self.coder.encode(b"".join([one.row for one in members]))
+        if isinstance(self.coder, Bits):
+            SegmentEditor(self.engine, self.space, self.head, self.coder).add(first, b"".join(codes))
+        self.put(members, self.places([one.row for one in members]), codes)
 
     def places(self, rows: Sequence[bytes]) -> list[int]:
         """The list that each packed vector belongs into."""
@@ -188,9 +189,10 @@ class Editor:
 
     # Vectors in lists
 
-    def put(self, members: Sequence[Member], numbers: Sequence[int]) -> None:
-        """Add vectors to lists, and note where they are by their documents; they must be in no list."""
-        found = self.coder.encode(b"".join([one.row for one in members]))
+    def put(self, members: Sequence[Member], numbers: Sequence[int], found: list[bytes] | None = None) -> None:
+        """Add vectors, with these codes, to lists, and note where they are by their documents; they must be in no list."""
+        if found is None:
+            found = self.coder.encode(b"".join([one.row for one in members]))
         codes = {one.ordinal: code for one, code in zip(members, found, strict=True)}
         by_list: defaultdict[int, list[Member]] = defaultdict(list)
         for one, number in zip(members, numbers, strict=True):

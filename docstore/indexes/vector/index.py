@@ -10,6 +10,7 @@ import threading
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from typing import Any, Final, cast
 
 from docstore.catalog import IndexDefinition, TableDefinition
@@ -53,8 +54,6 @@ class VectorIndex(WithoutShapes, WithoutOrder):
         self._space = definition.space
         self._seed = seed
         self._target = cast(int, definition.options["target_vectors"])
-        self._function = IndexFunction(definition.function)
-        self.fields: Fields = self._function.fields
         self._state: State | None = None
         self._kept = Kept()
         self._measured: tuple[bytes, float] = (b"", 0.0)
@@ -63,6 +62,15 @@ class VectorIndex(WithoutShapes, WithoutOrder):
         self._told = threading.local()
 
     # Keeping it in step
+
+    @cached_property
+    def _function(self) -> IndexFunction:
+        return IndexFunction(self.definition.function)  # made when it is needed: a search has no use for it
+
+    @cached_property
+    def fields(self) -> Fields:
+        """See `StoredIndex`."""
+        return self._function.fields
 
     def _found_of(self) -> FoundOf:
         return vectors_of(self._function.bind(), self.form, multi=self.multi)
@@ -101,9 +109,6 @@ class VectorIndex(WithoutShapes, WithoutOrder):
         self, engine: WriteTransaction, gone: list[bytes], come: list[tuple[bytes, bytes]], skipped: Counter[str]
     ) -> int:
         editor = Editor(engine, self._space, self.form, self.coder, self._target)
-        state = self._state
-        if state is not None:
-            editor.trust(state.layout, state.head.layout)
         removed = editor.remove(gone)
         if come:
             editor.add(come)

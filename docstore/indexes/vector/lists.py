@@ -8,12 +8,14 @@ was read first goes. Any thread may read.
 from __future__ import annotations
 
 import threading
-from typing import Any, Final
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final, cast
 
 import numpy as np
 
 from docstore.errors import CorruptStoreError
-from docstore.indexes.vector.codes import Coder
+from docstore.indexes.vector.codes import Bits, Coder
 from docstore.indexes.vector.reading import Form
 from docstore.indexes.vector.records import (
     CENTROID_PREFIX,
@@ -22,19 +24,20 @@ from docstore.indexes.vector.records import (
     list_key,
     ordinal_key,
     read_head,
+    segment_key,
     split_block,
     unpack_list,
     unpack_vector_record,
 )
-from docstore.indexes.vector.scoring import Prepared, joined, prepare
+from docstore.indexes.vector.scoring import Prepared, prepare
+from docstore.indexes.vector.segments import Codes, read_gone, segments_of, together, unpack_segment
 from docstore.storage.engine import ReadTransaction
+
+SHORT: Final = 2_048
+"""Vectors up to which a segment is short: all short ones are kept side by side in memory, 2 MB at most."""
 
 CACHE_BYTES: Final = 640 * 2**20
 """A million vectors of 128 numbers, and a process that stays below 1 GB."""
-
-
-FIRST_SEARCHES: Final = 2
-"""Searches of one state of an index that read some lists before all are read."""
 
 
 class ListData:
@@ -169,36 +172,46 @@ def read_layout(engine: ReadTransaction, space: int, dimensions: int) -> Layout:
 class State:
     """What is known of an index in one state of its contents; the vectors of its lists as they are asked for."""
 
-    __slots__ = ("_all", "_asked", "_generation", "_held", "coder", "form", "head", "layout", "space")
+    __slots__ = ("_generation", "_gone", "_held", "_layout", "_short", "coder", "form", "head", "space")
 
-    def __init__(self, head: Head, layout: Layout, form: Form, coder: Coder, space: int) -> None:
+    def __init__(self, head: Head, form: Form, coder: Coder, space: int) -> None:
         self.head = head
-        self.layout = layout
         self.form = form
         self.coder = coder
         self.space = space
         self._held: dict[int, ListData] = {}
         self._generation = cache.generation
-        self._all: tuple[Any, Prepared] | None = None
-        self._asked = 0
+        self._layout: Layout | None = None
+        self._short: Codes | None = None
+        self._gone: Any = None
 
-    def is_worth_joining(self) -> bool:
-        """Whether the codes of all lists are at hand, or were asked for before: the first searches read a few lists."""
-        self._asked += 1
-        return self._all is not None or self._asked > FIRST_SEARCHES
+    def layout(self, engine: ReadTransaction) -> Layout:
+        """The lists and their centroids."""
+        if self._layout is None:
+            self._layout = known_layout(engine, self.space, self.form.dimensions, self.head.layout)
+        return self._layout
 
-    def joins_next(self) -> bool:
-        """What `is_worth_joining` would say to one more search."""
-        return self._all is not None or self._asked >= FIRST_SEARCHES
+    @contextmanager
+    def codes(self, engine: ReadTransaction) -> Iterator[list[Codes]]:
+        """The codes of all vectors and of some that are gone; views of the store, which end with the block."""
+        words = cast(Bits, self.coder).words
+        segments = segments_of(self.head)
+        long = [one for one in segments if one.vectors > SHORT]
+        with engine.borrowed(self.space, [segment_key(one.first) for one in long]) as found:
+            codes = [unpack_segment(data, words) for data in found]
+            short = [one for one in segments if one.vectors <= SHORT]
+            if short and self._short is None:
+                data = engine.get_many(self.space, [segment_key(one.first) for one in short])
+                self._short = together([unpack_segment(one, words) for one in data])
+            yield [*codes, self._short] if self._short is not None else codes
 
-    def all_codes(self, engine: ReadTransaction) -> tuple[Any, Prepared]:
-        """The ordinals and the codes of all lists, side by side; for codes of bits."""
-        found = self._all
-        if found is None:
-            lists = [one for one in [self.list(engine, number) for number in self.layout.numbers] if len(one.ordinals)]
-            ordinals = np.concatenate([one.ordinals for one in lists])
-            found = self._all = (ordinals, joined([one.prepared for one in lists]))
-        return found
+    def gone(self, engine: ReadTransaction, codes: list[Codes]) -> Any:
+        """Whether each of the vectors that `codes` gave is gone; None where none of them is."""
+        segments = [one for one in segments_of(self.head) if one.gone]
+        if segments and self._gone is None:
+            gone = np.concatenate([read_gone(engine, self.space, one) for one in segments])
+            self._gone = np.concatenate([np.isin(one.ordinals, gone) for one in codes])
+        return self._gone
 
     def list(self, engine: ReadTransaction, number: int) -> ListData:
         """The vectors of a list."""
@@ -248,6 +261,4 @@ def read_state(engine: ReadTransaction, space: int, form: Form, coder: Coder, be
     head = read_head(engine, space)
     if before is not None and before.head.stamp == head.stamp:
         return before
-    if before is not None and before.head.layout == head.layout:
-        return State(head, before.layout, form, coder, space)
-    return State(head, known_layout(engine, space, form.dimensions, head.layout), form, coder, space)
+    return State(head, form, coder, space)

@@ -9,6 +9,8 @@
 | `o` ordinal               | a vector: the length of its document's key in 2 bytes, that key, the vector in packed form      |
 | `m` key of a document     | for each of its vectors: the ordinal in 8 bytes, the list and the block in 4 each               |
 | `n` SHA-256 of such a key | the same, where the key has 507 bytes and `m` would not fit in front                           |
+| `s` ordinal               | a segment, see `segments.py`                                                                   |
+| `g` ordinal               | ordinals that are gone from the segment, in 8 bytes each, little endian                       |
 
 Integers are big endian unless said otherwise; lists and blocks have 4 bytes, ordinals 8. Ordinals are given out in
 ascending order and never again. The list 0 is there from the beginning; with no centroid it is the only one.
@@ -23,7 +25,7 @@ import hashlib
 import os
 from dataclasses import dataclass, field
 from struct import Struct
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -38,6 +40,8 @@ BLOCK_PREFIX: Final = b"b"
 ORDINAL_PREFIX: Final = b"o"
 MEMBER_PREFIX: Final = b"m"
 LONG_MEMBER_PREFIX: Final = b"n"
+SEGMENT_PREFIX: Final = b"s"
+GONE_PREFIX: Final = b"g"
 
 BLOCK_BYTES: Final = 16_368
 """Four pages of LMDB less its header."""
@@ -69,6 +73,8 @@ class Head:
     skipped: dict[str, int] = field(default_factory=dict)
     pending: list[int] = field(default_factory=list)
     """Lists that have become too long or too short, for a later writer to mend."""
+    segments: list[list[Any]] = field(default_factory=list)
+    """Of each segment its first ordinal, its stamp, its vectors, and how many of these are gone (`segments.py`)."""
 
 
 def new_stamp() -> bytes:
@@ -137,6 +143,16 @@ def member_key(member: bytes) -> bytes:
     if len(member) < MAX_KEY_BYTES:
         return MEMBER_PREFIX + member
     return LONG_MEMBER_PREFIX + hashlib.sha256(member).digest()
+
+
+def segment_key(first: int) -> bytes:
+    """The key of a segment, by its first ordinal."""
+    return SEGMENT_PREFIX + _u64.pack(first)
+
+
+def gone_key(first: int) -> bytes:
+    """The key of what is gone from a segment."""
+    return GONE_PREFIX + _u64.pack(first)
 
 
 def block_capacity(row_bytes: int) -> int:

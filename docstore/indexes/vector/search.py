@@ -33,6 +33,7 @@ from docstore.indexes.vector.filtering import DOUBTED, LEAST_TESTED, SAMPLED, Ga
 from docstore.indexes.vector.lists import State
 from docstore.indexes.vector.records import member_key, ordinal_key, unpack_places, unpack_vector_record
 from docstore.indexes.vector.scoring import Prepared, Score, distances, joined, prepare, scorer
+from docstore.indexes.vector.segments import has_all_codes
 from docstore.storage.engine import ReadTransaction
 from query.runtime import Document, Keep
 from query.vectors import Vector
@@ -129,6 +130,7 @@ class Search:
         self._ordinals: list[Any] = []
         self._scores: list[Any] = []
         self._coded: list[Prepared] = []
+        self._gone: Any = None
         self._is_beyond = False
         self._is_enough = False
 
@@ -156,13 +158,13 @@ class Search:
             self._apply_filter(scan)
         if self._passing is not None and self._passing.gathered is not None:
             return self.by_rows(self._passing.gathered)
-        order, results = self._order(), self.wanted.results
-        exact = self._is_exact()
-        first = probes = len(order) if exact else self._probes(len(order))
+        results, exact = self.wanted.results, self._is_exact()
         if not (exact or self.state.coder.exact):
             self._rough = self.state.coder.scorer(self.wanted.query)
-            if self._scans_codes() and self.state.is_worth_joining():
+            if self._scans_codes():
                 return self._by_all_codes(scan)
+        order = self._order()
+        first = probes = len(order) if exact else self._probes(len(order))
         while True:
             self._search(order[len(self._searched) : probes])
             answers = self._answers()
@@ -179,18 +181,26 @@ class Search:
 
     def _scans_codes(self) -> bool:
         """Whether the codes of all vectors are scored: of bits these are read in less time than it takes to choose."""
-        few = self.state.head.vectors * self.state.coder.code_bytes <= SCANNED_BYTES
-        return self.wanted.probes is None and isinstance(self.state.coder, Bits) and few
+        head, coder = self.state.head, self.state.coder
+        few = head.vectors * coder.code_bytes <= SCANNED_BYTES
+        return self.wanted.probes is None and isinstance(coder, Bits) and few and has_all_codes(head)
 
     def _by_all_codes(self, scan: Callable[[], Iterable[bytes]]) -> list[Answer]:
-        ordinals, prepared = self.state.all_codes(self.engine)
-        self._ordinals, self._coded = [ordinals], [prepared]
-        self._scores = [cast(BitScorer, self._rough)(prepared)]
-        answers = self._answers()
-        if answers is not None:
-            return answers
-        found = self._apply_filter(scan)
-        return self._answers() or [] if found.gathered is None else self.by_rows(found.gathered)
+        with self.state.codes(self.engine) as codes:
+            rough = cast(BitScorer, self._rough)
+            self._ordinals = [part.ordinals for part in codes]
+            self._coded = [part.prepared for part in codes]
+            self._scores = [rough(part) for part in self._coded]
+            self._gone = self.state.gone(self.engine, codes)
+            if self._gone is not None:
+                self._scores = [_joined(self._scores)]
+                self._scores[0][self._gone] = _farthest(self._scores[0].dtype)
+            answers = self._answers()
+            if answers is None:
+                found = self._apply_filter(scan)
+                answers = self._answers() or [] if found.gathered is None else self.by_rows(found.gathered)
+            self._ordinals, self._coded = [], []
+        return answers
 
     @property
     def _keep(self) -> Keep | None:
@@ -209,17 +219,17 @@ class Search:
         """The answers in the lists that were searched; None where a scan of the table would find them sooner."""
         if not self._scores:
             return []
-        scores, ordinals = _joined(self._scores), _joined(self._ordinals)
+        scores = _joined(self._scores)
         if self._rough is None:
-            scores, ordinals = self._those_passing(scores, ordinals)
+            scores, ordinals = self._those_passing(scores, _joined(self._ordinals))
             return self._pick(scores, partial(self._fetch, ordinals), self._keep)
         if self._passing is not None:
-            scores = np.where(self._passing.among(ordinals), scores, _farthest(scores.dtype))
+            scores = np.where(self._passing.among(_joined(self._ordinals)), scores, _farthest(scores.dtype))
         kept = REFINED * self.wanted.results + REFINED_LEAST
         if self.wanted.keep is not None:
             kept *= FILTERED
         while True:
-            better, candidates = self._those_passing(*self._refined(scores, ordinals, kept))
+            better, candidates = self._those_passing(*self._refined(scores, kept))
             answers = self._pick(better, partial(self._fetch, candidates), self._keep)
             enough = answers is not None and len(answers) >= self.wanted.results and self._is_enough
             if answers is None or enough or kept >= len(scores) or self._is_beyond:
@@ -235,9 +245,9 @@ class Search:
 
     def way(self) -> str:
         """What a search by lists looks at first, in a few words."""
-        lists = len(self.state.layout.numbers)
+        lists = self.state.head.lists
         exact = self._is_exact()
-        if not exact and self._scans_codes() and self.state.joins_next():
+        if not exact and self._scans_codes():
             return f"the codes of all {self.state.head.vectors:,} vectors, and the best of these"
         probes = lists if exact else min(lists, self._probes(lists))
         if probes == lists:
@@ -265,7 +275,7 @@ class Search:
 
     def _order(self) -> list[int]:
         """The lists, the nearest first."""
-        layout = self.state.layout
+        layout = self.state.layout(self.engine)
         if len(layout.numbers) == 1:
             return layout.numbers
         order = np.argsort(self.score(layout.prepared(self.form)), kind="stable")
@@ -283,10 +293,10 @@ class Search:
         elif isinstance(self._rough, BitScorer):
             found = [data for data in [state.list(engine, number) for number in numbers] if len(data.ordinals)]
             if found:
-                parts = [data.prepared for data in found]
-                self._coded += parts
-                self._ordinals += [data.ordinals for data in found]
-                self._scores.append(self._rough(joined(parts)))
+                codes = joined([data.prepared for data in found])
+                self._coded.append(codes)
+                self._ordinals.append(_joined([data.ordinals for data in found]))
+                self._scores.append(self._rough(codes))
         else:
             for number in numbers:
                 data = state.list(engine, number)
@@ -295,21 +305,38 @@ class Search:
                     self._scores.append(self._rough(data.prepared))
         self._searched.update(numbers)
 
-    def _refined(self, scores: Any, ordinals: Any, kept: int) -> tuple[Any, Any]:
-        """The best of many rough scores, and of these the best by better ones where there are such."""
-        if kept >= len(scores):
-            return scores, ordinals
+    def _refined(self, scores: Any, kept: int) -> tuple[Any, Any]:
+        """The best of many rough scores, and of these the best by better ones where there are such; with their ordinals."""
         rough = self._rough
-        if isinstance(rough, BitScorer):
-            if ROUGH * kept < len(scores):
-                bound = np.partition(scores, ROUGH * kept)[ROUGH * kept]
-                places = np.flatnonzero((scores <= bound) & (scores < _farthest(scores.dtype)))
-            else:
-                places = np.arange(len(scores))
-            every = joined(self._coded) if len(self._coded) > 1 else self._coded[0]
-            scores, ordinals = rough.refined(every.rows[:, places], every.squares[places]), ordinals[places]
-        places = np.argpartition(scores, kept)[:kept] if kept < len(scores) else np.arange(len(scores))
-        return scores[places], ordinals[places]
+        if not isinstance(rough, BitScorer):
+            best = _least(scores, kept)
+            return scores[best], _joined(self._ordinals)[best]
+        if ROUGH * kept < len(scores):
+            bound = np.partition(scores, ROUGH * kept)[ROUGH * kept]
+            places = np.flatnonzero((scores <= bound) & (scores < _farthest(scores.dtype)))
+        else:
+            places = np.arange(len(scores))
+        if self._gone is not None:
+            places = places[~self._gone[places]]
+        ordinals, columns, lengths = self._taken(places)
+        better = rough.refined(columns, lengths)
+        best = _least(better, kept)
+        return better[best], ordinals[best]
+
+    def _taken(self, places: Any) -> tuple[Any, Any, Any]:
+        """Ordinals, bits and lengths of some candidates, given in ascending order."""
+        if len(self._coded) == 1:
+            every = self._coded[0]
+            return self._ordinals[0][places], every.rows[:, places], every.squares[places]
+        starts = np.cumsum([0, *[len(one) for one in self._ordinals]])
+        cuts = np.searchsorted(places, starts)
+        ordinals, columns, lengths = [], [], []
+        for part, every in enumerate(self._coded):
+            here = places[cuts[part] : cuts[part + 1]] - starts[part]
+            ordinals.append(self._ordinals[part][here])
+            columns.append(every.rows[:, here])
+            lengths.append(every.squares[here])
+        return np.concatenate(ordinals), np.concatenate(columns, axis=1), np.concatenate(lengths)
 
     # Candidates to answers
 
@@ -410,6 +437,11 @@ _NEAREST: Final = 10
 _SAMPLES: Final = 32
 _SAMPLED_NUMBERS: Final = 1_000_000_000
 """Numbers that are looked at to measure recall: some tenths of a second."""
+
+
+def _least(scores: Any, count: int) -> Any:
+    """The places of the least scores, all where there are no more."""
+    return np.argpartition(scores, count)[:count] if count < len(scores) else np.arange(len(scores))
 
 
 def _farthest(dtype: Any) -> Any:

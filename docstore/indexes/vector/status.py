@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from docstore.indexes.vector.reading import Form
 from docstore.indexes.vector.records import LIST_PREFIX, read_head, unpack_list
 from docstore.indexes.vector.search import EXACT_VECTORS
+from docstore.indexes.vector.segments import segments_of
 from docstore.storage.engine import ReadTransaction
 from query.runtime import Document
 from query.values import Value
@@ -22,11 +23,12 @@ def status_of(
 ) -> Document:
     """The state of an index.
 
-    `bytes` are those of the vectors, or codes of them, in lists; `dead_share` is the share of them that belongs to vectors which are
-    gone; `recall` is the share of the ten nearest that a search finds, measured on some of the vectors;
-    `balance` is the longest list in target lengths.
+    `bytes` are those of the vectors, or codes of them, in lists; `dead_share` is the share of the codes side by side that
+    belongs to vectors which are gone, a quarter at most; `recall` is the share of the ten nearest that a search finds,
+    measured on some of the vectors; `balance` is the longest list in target lengths.
     """
     head = read_head(engine, space)
+    gone = sum([segment.gone for segment in segments_of(head)])
     sizes = []
     for _, data in engine.scan(space, LIST_PREFIX, bytes([LIST_PREFIX[0] + 1])):
         sizes.append(unpack_list(data)[1])
@@ -35,7 +37,7 @@ def status_of(
         "arguments": options["arguments"],
         "balance": round(max(sizes, default=0) / options["target_vectors"], 3),
         "bytes": sum(sizes) * code_bytes,
-        "dead_share": 0.0,
+        "dead_share": round(gone / max(1, gone + head.vectors), 3),
         "dimensions": form.dimensions,
         "lists": head.lists,
         "measure": form.measure,

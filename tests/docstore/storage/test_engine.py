@@ -44,6 +44,25 @@ def test_a_value_is_read_by_its_key(engine: Engine) -> None:
         assert reader.get_many(MAP, [b"b", b"none", b"a"]) == [b"=b", None, b"=a"]
 
 
+def test_what_is_borrowed_is_what_the_transaction_sees(engine: Engine) -> None:
+    large = bytes(range(256)) * 100
+    with engine.begin_write() as writer:
+        writer.put(MAP, b"large", large)
+    keys = [b"large", b"none"]
+    before = engine.begin_read()
+    with before.borrowed(MAP, keys) as found:
+        assert [None if one is None else bytes(one) for one in found] == [large, None]
+    with engine.begin_write() as writer:
+        writer.put(MAP, b"large", b"other")
+        with writer.borrowed(MAP, keys) as found:
+            assert found == [b"other", None]
+    with before.borrowed(MAP, keys) as found:
+        assert found == [large, None]
+    before.abort()
+    with pytest.raises(TransactionClosedError), before.borrowed(MAP, keys):
+        pass
+
+
 def test_put_new_leaves_what_is_there(engine: Engine) -> None:
     with engine.begin_write() as writer:
         assert writer.put_new(MAP, b"k", b"1")

@@ -289,3 +289,10 @@ with engine.begin_read() as reader:
     print(sum(1 for _ in reader.scan(18)))
 """
     assert run(code, store_path) == "3000"
+
+
+def test_a_borrowed_value_is_not_copied(lmdb_engine: LmdbEngine) -> None:
+    with lmdb_engine.begin_write() as writer:
+        writer.put(17, b"k", b"v" * 5_000)
+    with lmdb_engine.begin_read() as reader, reader.borrowed(17, [b"k"]) as found:
+        assert type(found[0]) is memoryview

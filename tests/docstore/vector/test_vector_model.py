@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import docstore
-from docstore.indexes.vector import arguments, search
+from docstore.indexes.vector import arguments, lists, search, segments
 from query import r
 from tests.docstore.vector.oracle import check_nearest
 
@@ -27,9 +27,13 @@ class RollBack(Exception):  # noqa: N818 - no error, but the way to leave a tran
 
 @pytest.fixture(autouse=True)
 def small_lists(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lists of some six vectors, and none that is searched for being few."""
+    """Lists of some six vectors, segments of a few, and none that is searched for being few."""
     monkeypatch.setattr(arguments, "TARGET_VECTORS", TINY_LISTS)
     monkeypatch.setattr(search, "EXACT_VECTORS", 0)
+    monkeypatch.setattr(segments, "SMALL", 4)
+    monkeypatch.setattr(segments, "FAN", 2)
+    monkeypatch.setattr(segments, "LARGEST", 20)
+    monkeypatch.setattr(lists, "SHORT", 6)
 
 
 def some_vectors(rng: random.Random) -> list[Any]:
@@ -99,10 +103,11 @@ def test_any_writes_leave_a_whole_index(tmp_path: Path, place: str, method: str,
         assert docstore.check(db).problems == []
 
 
-def test_an_older_snapshot_keeps_its_answers_while_lists_split(tmp_path: Path) -> None:
+@pytest.mark.parametrize("method", ["auto", "ivfrabitq"])
+def test_an_older_snapshot_keeps_its_answers_while_lists_split(tmp_path: Path, method: str) -> None:
     with docstore.connect(tmp_path / "store") as db:
         r.table_create("t").run(db)
-        r.table("t").index_create("v", vector={"dimensions": 2, "measure": "l2"}).run(db)
+        r.table("t").index_create("v", vector={"dimensions": 2, "measure": "l2", "method": method}).run(db)
         r.table("t").insert([{"id": n, "v": [n % 20, n // 20]} for n in range(200)]).run(db)
         query = r.table("t").get_nearest([5, 5], index="v", max_results=9)["doc"]["id"]
         with db.snapshot():
@@ -138,12 +143,13 @@ READER = """
 """
 
 
-def test_two_processes_read_while_one_writes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("method", ["ivfflat", "ivfrabitq"])
+def test_two_processes_read_while_one_writes(tmp_path: Path, method: str) -> None:
     path = str(tmp_path / "store")
     rng = random.Random(5)
     with docstore.connect(path) as db:
         r.table_create("t").run(db)
-        r.table("t").index_create("v", vector={"dimensions": 3, "measure": "l2", "method": "ivfflat"}).run(db)
+        r.table("t").index_create("v", vector={"dimensions": 3, "measure": "l2", "method": method}).run(db)
         command = [sys.executable, "-c", textwrap.dedent(READER), path]
         readers = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(2)]
         for _ in range(80):

@@ -1,0 +1,117 @@
+"""Codes side by side: what writes leave of them, how much each of them writes, and what an index without them does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import docstore
+from docstore.indexes.vector import search, segments
+from docstore.indexes.vector.records import read_head, segment_key, write_head
+from query.builder import r
+from tests.docstore.vector.oracle import check_nearest
+from tests.docstore.vector.stores import create, drawn, insert, status
+
+
+@pytest.fixture(autouse=True)
+def codes_of_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All codes are scored, of however few vectors."""
+    monkeypatch.setattr(search, "EXACT_VECTORS", 0)
+
+
+def sizes(db: docstore.Connection) -> list[tuple[int, int]]:
+    """The vectors of each segment, and how many are gone."""
+    with db.store.begin_read() as transaction:
+        space = transaction.catalog.table("test", "t").index("v").space
+        return [(one.vectors, one.gone) for one in segments.segments_of(read_head(transaction.engine, space))]
+
+
+def table_of(db: docstore.Connection, count: int) -> dict[int, Any]:
+    """A table with vectors by chance, and an index of bits on them."""
+    vectors = drawn(count, 8)
+    r.table_create("t").run(db)
+    create(db, dimensions=8, method="ivfrabitq", measure="l2")
+    insert(db, vectors)
+    return vectors
+
+
+def test_small_segments_become_large_ones() -> None:
+    with docstore.connect() as db:
+        table_of(db, 0)
+        for start in range(0, 2_500, 50):
+            insert(db, {start + key: one for key, one in drawn(50, 8).items()})
+        assert sizes(db) == [(1_800, 0), (250, 0), (250, 0), (200, 0)]
+        assert docstore.check(db).problems == []
+
+
+def test_what_is_gone_is_noted_and_then_cut_out() -> None:
+    with docstore.connect() as db:
+        vectors = table_of(db, 400)
+        r.table("t").get_all(*range(60)).delete().run(db)
+        assert sizes(db) == [(400, 60)]
+        assert status(db)["dead_share"] == 0.15
+        left = {key: one for key, one in vectors.items() if key >= 60}
+        found = r.table("t").get_nearest(vectors[3], index="v", max_results=340).run(db)
+        check_nearest(found, left, vectors[3], "l2", 340)
+        r.table("t").get_all(*range(60, 120)).delete().run(db)
+        assert sizes(db) == [(280, 0)]
+        r.table("t").delete().run(db)
+        assert sizes(db) == []
+        assert docstore.check(db).problems == []
+
+
+def test_neighbours_of_which_little_is_left_become_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(segments, "LARGEST", 300)
+    with docstore.connect() as db:
+        table_of(db, 900)
+        assert sizes(db) == [(300, 0)] * 3
+        for third in range(0, 900, 300):
+            r.table("t").get_all(*range(third, third + 250)).delete().run(db)
+        assert len(sizes(db)) == 1
+        assert sum([vectors - gone for vectors, gone in sizes(db)]) == 150
+        assert docstore.check(db).problems == []
+
+
+def test_a_reader_that_another_commit_has_overtaken_sees_its_own_codes(tmp_path: Path) -> None:
+    with docstore.connect(tmp_path / "store") as db, docstore.connect(tmp_path / "store") as other:
+        vectors = table_of(db, 3_000)
+        query = r.table("t").get_nearest(vectors[3], index="v", max_results=10)["doc"]["id"]
+        with db.snapshot():
+            before = query.run(db)
+            r.table("t").delete().run(other)
+            assert query.run(db) == before
+        assert query.run(db) == []
+
+
+def test_an_index_from_before_there_were_segments_answers_by_its_lists() -> None:
+    with docstore.connect() as db:
+        vectors = table_of(db, 400)
+        with db.store.begin_write() as transaction:
+            space = transaction.catalog.table("test", "t").index("v").space
+            head = read_head(transaction.writer, space)
+            for first, *_ in head.segments:
+                transaction.writer.delete(space, segment_key(first))
+            head.segments = []
+            write_head(transaction.writer, space, head)
+        query = r.table("t").get_nearest(vectors[3], index="v", max_results=10)
+        assert "lists" in str(query.explain(db)) or "exactly" in str(query.explain(db))
+        assert query.run(db)[0]["doc"]["id"] == 3
+        insert(db, {1_000: np.ones(8, np.float32)})
+        r.table("t").get(3).delete().run(db)
+        assert query.run(db)[0]["doc"]["id"] != 3
+
+
+def test_the_check_tells_of_a_code_that_is_not_its_vectors() -> None:
+    with docstore.connect() as db:
+        table_of(db, 400)
+        with db.store.begin_write() as transaction:
+            space = transaction.catalog.table("test", "t").index("v").space
+            data = bytearray(transaction.writer.get(space, segment_key(0)) or b"")
+            for at in range(8 + 8 * 400, 8 + 8 * 400 + 8):
+                data[at] ^= 255
+            transaction.writer.put(space, segment_key(0), bytes(data))
+        problems = docstore.check(db).problems
+        assert any("in the segment 0 is not the one of its record" in str(one) for one in problems)
