@@ -30,7 +30,7 @@ from docstore.indexes.vector.records import (
     unpack_vector_record,
 )
 from docstore.indexes.vector.scoring import Prepared, prepare
-from docstore.indexes.vector.segments import Codes, read_gone, segments_of, together, unpack_segment
+from docstore.indexes.vector.segments import Codes, has_all_codes, read_gone, segments_of, together, unpack_segment
 from docstore.storage.engine import ReadTransaction
 
 SHORT: Final = 2_048
@@ -172,7 +172,19 @@ def read_layout(engine: ReadTransaction, space: int, dimensions: int) -> Layout:
 class State:
     """What is known of an index in one state of its contents; the vectors of its lists as they are asked for."""
 
-    __slots__ = ("_generation", "_gone", "_held", "_layout", "_short", "coder", "form", "head", "space")
+    __slots__ = (
+        "_generation",
+        "_gone",
+        "_held",
+        "_layout",
+        "_long",
+        "_short",
+        "coder",
+        "form",
+        "has_all_codes",
+        "head",
+        "space",
+    )
 
     def __init__(self, head: Head, form: Form, coder: Coder, space: int) -> None:
         self.head = head
@@ -182,7 +194,9 @@ class State:
         self._held: dict[int, ListData] = {}
         self._generation = cache.generation
         self._layout: Layout | None = None
+        self._long: list[bytes] | None = None
         self._short: Codes | None = None
+        self.has_all_codes = has_all_codes(head)
         self._gone: Any = None
 
     def layout(self, engine: ReadTransaction) -> Layout:
@@ -195,15 +209,15 @@ class State:
     def codes(self, engine: ReadTransaction) -> Iterator[list[Codes]]:
         """The codes of all vectors and of some that are gone; views of the store, which end with the block."""
         words = cast(Bits, self.coder).words
-        segments = segments_of(self.head)
-        long = [one for one in segments if one.vectors > SHORT]
-        with engine.borrowed(self.space, [segment_key(one.first) for one in long]) as found:
+        if self._long is None:
+            segments = segments_of(self.head)
+            self._long = [segment_key(one.first) for one in segments if one.vectors > SHORT]
+            short = [segment_key(one.first) for one in segments if one.vectors <= SHORT]
+            if short:
+                self._short = together([unpack_segment(data, words) for data in engine.get_many(self.space, short)])
+        with engine.borrowed(self.space, self._long) as found:
             codes = [unpack_segment(data, words) for data in found]
-            short = [one for one in segments if one.vectors <= SHORT]
-            if short and self._short is None:
-                data = engine.get_many(self.space, [segment_key(one.first) for one in short])
-                self._short = together([unpack_segment(one, words) for one in data])
-            yield [*codes, self._short] if self._short is not None else codes
+            yield codes if self._short is None else [*codes, self._short]
 
     def gone(self, engine: ReadTransaction, codes: list[Codes]) -> Any:
         """Whether each of the vectors that `codes` gave is gone; None where none of them is."""

@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import accumulate
 from typing import Any, Final, cast
 
 import numpy as np
@@ -33,7 +34,6 @@ from docstore.indexes.vector.filtering import DOUBTED, LEAST_TESTED, SAMPLED, Ga
 from docstore.indexes.vector.lists import State
 from docstore.indexes.vector.records import member_key, ordinal_key, unpack_places, unpack_vector_record
 from docstore.indexes.vector.scoring import Prepared, Score, distances, joined, prepare, scorer
-from docstore.indexes.vector.segments import has_all_codes
 from docstore.storage.engine import ReadTransaction
 from query.runtime import Document, Keep
 from query.vectors import Vector
@@ -183,7 +183,7 @@ class Search:
         """Whether the codes of all vectors are scored: of bits these are read in less time than it takes to choose."""
         head, coder = self.state.head, self.state.coder
         few = head.vectors * coder.code_bytes <= SCANNED_BYTES
-        return self.wanted.probes is None and isinstance(coder, Bits) and few and has_all_codes(head)
+        return self.wanted.probes is None and isinstance(coder, Bits) and few and self.state.has_all_codes
 
     def _by_all_codes(self, scan: Callable[[], Iterable[bytes]]) -> list[Answer]:
         with self.state.codes(self.engine) as codes:
@@ -313,7 +313,9 @@ class Search:
             return scores[best], _joined(self._ordinals)[best]
         if ROUGH * kept < len(scores):
             bound = np.partition(scores, ROUGH * kept)[ROUGH * kept]
-            places = np.flatnonzero((scores <= bound) & (scores < _farthest(scores.dtype)))
+            places = np.flatnonzero(scores <= bound)
+            if self._passing is not None:
+                places = places[scores[places] < _farthest(scores.dtype)]
         else:
             places = np.arange(len(scores))
         if self._gone is not None:
@@ -328,14 +330,14 @@ class Search:
         if len(self._coded) == 1:
             every = self._coded[0]
             return self._ordinals[0][places], every.rows[:, places], every.squares[places]
-        starts = np.cumsum([0, *[len(one) for one in self._ordinals]])
-        cuts = np.searchsorted(places, starts)
-        ordinals, columns, lengths = [], [], []
-        for part, every in enumerate(self._coded):
-            here = places[cuts[part] : cuts[part + 1]] - starts[part]
-            ordinals.append(self._ordinals[part][here])
-            columns.append(every.rows[:, here])
-            lengths.append(every.squares[here])
+        found = []
+        start = 0
+        cuts = np.searchsorted(places, list(accumulate(map(len, self._ordinals)))).tolist()
+        for ordinals, every, first, last in zip(self._ordinals, self._coded, [0, *cuts], cuts, strict=False):
+            here = places[first:last] - start
+            found.append((ordinals[here], every.rows[:, here], every.squares[here]))
+            start += len(ordinals)
+        ordinals, columns, lengths = zip(*found, strict=True)
         return np.concatenate(ordinals), np.concatenate(columns, axis=1), np.concatenate(lengths)
 
     # Candidates to answers

@@ -40,6 +40,8 @@ REWRITES: Final = 2
 """Segments that a write frees of what is gone, at most."""
 
 _HEAD: Final = 8
+_U64: Final = np.dtype("<u8")
+_F32: Final = np.dtype("<f4")
 
 
 class Segment(NamedTuple):
@@ -84,13 +86,12 @@ def pack_segment(codes: Codes) -> bytes:
 def unpack_segment(data: Any, words: int) -> Codes:
     """What `pack_segment` wrote, as views of it."""
     count = 0 if data is None else int.from_bytes(data[:4], "little")
-    size = _HEAD + count * (8 + 8 * words + 4)
-    if not count or len(data) != size:
+    lengths = _HEAD + count * 8 * (1 + words)
+    if not count or len(data) != lengths + 4 * count:
         found = 0 if data is None else len(data)
         raise CorruptStoreError(f"Expected a segment of {count} vectors of {words} words but found {found} bytes.")
-    ordinals = np.frombuffer(data, "<u8", count, _HEAD)
-    columns = np.frombuffer(data, "<u8", count * words, _HEAD + 8 * count).reshape(words, count)
-    return Codes(ordinals, Prepared(columns, np.frombuffer(data, "<f4", count, size - 4 * count)))
+    columns = np.ndarray((words, count), _U64, data, _HEAD + 8 * count)
+    return Codes(np.ndarray(count, _U64, data, _HEAD), Prepared(columns, np.ndarray(count, _F32, data, lengths)))
 
 
 def read_gone(engine: ReadTransaction, space: int, segment: Segment) -> Any:
@@ -158,7 +159,9 @@ class SegmentEditor:
             self._engine.put(self._space, gone_key(segment.first), before + np.array(found, "<u8").tobytes())
             self._segments[place] = segment._replace(gone=segment.gone + len(found))
         for place in sorted(self._to_rewrite(gone), reverse=True):
-            self._rewrite(place)
+            # It may be one with the segment behind it by now.
+            if place < len(self._segments) and self._segments[place].gone:
+                self._rewrite(place)
         self._save()
 
     def _to_rewrite(self, changed: Iterator[int] | dict[int, Any]) -> list[int]:

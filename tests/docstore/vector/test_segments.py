@@ -75,6 +75,15 @@ def test_neighbours_of_which_little_is_left_become_one(monkeypatch: pytest.Monke
         assert docstore.check(db).problems == []
 
 
+def test_neighbours_may_go_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(segments, "LARGEST", 10)
+    with docstore.connect() as db:
+        table_of(db, 100)
+        r.table("t").get_all(*range(40), *range(45, 60), *range(70, 100)).delete().run(db)
+        assert sum([vectors - gone for vectors, gone in sizes(db)]) == 15
+        assert docstore.check(db).problems == []
+
+
 def test_a_reader_that_another_commit_has_overtaken_sees_its_own_codes(tmp_path: Path) -> None:
     with docstore.connect(tmp_path / "store") as db, docstore.connect(tmp_path / "store") as other:
         vectors = table_of(db, 3_000)
