@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from query.errors import ReqlQueryLogicError
 from query.json_text import vector_json
@@ -77,17 +77,21 @@ def without_bounds(found: Any) -> Any:
     return found
 
 
+_PLAIN: Final = frozenset({str, int, float, bool, type(None)})
+"""What is the same in every form: most of what is in documents."""
+
+
 def _raw(value: Value, raw_time: bool, raw_binary: bool, vectors: str) -> Any:
     kind = type(value)
-    if kind is str or kind is int:
+    if kind in _PLAIN:
         return value
     if kind is dict:
         return {
-            name: item if type(item) is str else _raw(item, raw_time, raw_binary, vectors)
+            name: item if type(item) in _PLAIN else _raw(item, raw_time, raw_binary, vectors)
             for name, item in value.items()
         }
     if kind is list:
-        return [item if type(item) is str else _raw(item, raw_time, raw_binary, vectors) for item in value]
+        return [item if type(item) in _PLAIN else _raw(item, raw_time, raw_binary, vectors) for item in value]
     if kind is Vector:
         return value.numpy() if vectors == "numpy" else value.numbers() if vectors == "list" else vector_json(value)
     if kind is Time and raw_time:

@@ -32,6 +32,7 @@ TYPES: Final[tuple[VectorType, ...]] = ("bits", "float16", "float32", "int8")
 """The types of vectors, in their order."""
 
 FORMATS: Final[dict[VectorType, str]] = {"float32": "f", "float16": "e", "int8": "b"}
+_DTYPES: Final = {"float32": "<f4", "float16": "<f2", "int8": "i1"}
 """Python's letter for one number in packed form."""
 
 MAX_DIMENSIONS: Final = 65_536
@@ -133,7 +134,7 @@ class Vector:
 
         if self.type == "bits":
             return np.unpackbits(np.frombuffer(self.data, np.uint8), count=self.dimensions).astype(bool)
-        return np.frombuffer(self.data, f"<{FORMATS[self.type]}" if self.type != "float16" else "<f2").copy()
+        return np.frombuffer(bytearray(self.data), _DTYPES[self.type])
 
     def shown(self) -> str:
         """The vector in a few words, for errors and long texts."""
@@ -269,6 +270,8 @@ def _from_numpy(np: Any, found: Any) -> Vector:
         return Vector.packed(kind, np.packbits(found).tobytes(), len(found))
     if kind == "int8":
         return Vector.packed(kind, found.tobytes(), len(found))
+    if found.dtype == np.float32:
+        return Vector.packed(kind, (found + np.float32(0)).astype("<f4", copy=False).tobytes(), len(found))
     with np.errstate(over="ignore"):
         packed = found.astype("<f4" if kind == "float32" else "<f2") + 0  # 0.0 of -0.0
     return Vector.packed(kind, packed.tobytes(), len(found))

@@ -18,7 +18,7 @@ import numpy as np
 
 from docstore.indexes.vector.arguments import has_graphs, warn_without_graphs
 from docstore.indexes.vector.reading import Form
-from docstore.indexes.vector.records import ORDINAL_PREFIX, ordinal_key, read_head, unpack_vector_record
+from docstore.indexes.vector.records import ORDINAL_PREFIX, Head, ordinal_key, read_head, unpack_vector_record
 from docstore.storage.engine import ReadTransaction
 from query.errors import ReqlError
 
@@ -42,6 +42,7 @@ class Graph:
         self.next_ordinal = next_ordinal
         self.ordinals = ordinals
         self.index: Any = None
+        self._parameters: dict[int, Any] = {}
 
     def is_for(self, engine: ReadTransaction) -> bool:
         """Whether a transaction sees the vectors of the graph, but for those that have gone since."""
@@ -54,15 +55,21 @@ class Graph:
         return (come + gone) * STALE_SHARE > max(vectors, 1)
 
     def search(self, numbers: Any, wanted: int, ef_search: int) -> list[int]:
-        """The ordinals of the nearest vectors, about so many."""
-        library = _faiss()
+        """The ordinals of the nearest vectors, about so many, the nearest first."""
         count = min(wanted, len(self.ordinals))
-        parameters = library.SearchParametersHNSW(efSearch=max(ef_search, count))
+        width = max(ef_search, count)
+        parameters = self._parameters.get(width)
+        if parameters is None:
+            parameters = self._parameters[width] = _faiss().SearchParametersHNSW(efSearch=width)
         _, places = self.index.search(numbers[None, :], count, params=parameters)
-        return [int(self.ordinals[place]) for place in places[0] if place >= 0]
+        found = places[0]
+        ordinals: list[int] = self.ordinals[found[found >= 0]].tolist()
+        return ordinals
 
-    def later(self, engine: ReadTransaction, space: int) -> list[int]:
-        """The ordinals of the vectors that have come since."""
+    def later(self, engine: ReadTransaction, space: int, next_ordinal: int) -> list[int]:
+        """The ordinals of the vectors that have come since, up to the next that will be given out."""
+        if next_ordinal == self.next_ordinal:
+            return []
         high = bytes([ORDINAL_PREFIX[0] + 1])
         return [int.from_bytes(key[1:], "big") for key, _ in engine.scan(space, ordinal_key(self.next_ordinal), high)]
 
@@ -81,9 +88,8 @@ class GraphKeeper:
         self._failed = False
         self.graph: Graph | None = None
 
-    def current(self, engine: ReadTransaction, begin_read: Callable[[], Any]) -> Graph | None:
-        """The graph for a transaction; None where there is none, which one is then being built."""
-        head = read_head(engine, self._space)
+    def current(self, engine: ReadTransaction, head: Head, begin_read: Callable[[], Any]) -> Graph | None:
+        """The graph for a transaction, with the head that it sees; None where there is none, which one is then being built."""
         graph = self.graph
         if graph is None or (graph.is_for(engine) and graph.is_stale(head.vectors, head.next_ordinal)):
             self._begin(begin_read)

@@ -17,6 +17,7 @@ from docstore.catalog import IndexDefinition, TableDefinition
 from docstore.indexes.base import Entry, Update, changing, decoder
 from docstore.indexes.function import IndexFunction
 from docstore.indexes.refusing import WithoutOrder, WithoutShapes
+from docstore.indexes.vector.answers import Wanted, gather, nearest_of
 from docstore.indexes.vector.balance import mend, steps_for
 from docstore.indexes.vector.codes import coder_of
 from docstore.indexes.vector.editing import Editor
@@ -24,7 +25,7 @@ from docstore.indexes.vector.filtering import Gathered, Kept, Known
 from docstore.indexes.vector.graph import DEFAULT_EF_SEARCH, MEASURES, GraphKeeper, comparable
 from docstore.indexes.vector.lists import State, read_state
 from docstore.indexes.vector.reading import NOTHING, Form, Found, FoundOf, vectors_of
-from docstore.indexes.vector.search import EXACT_VECTORS, SPARE, Search, Wanted, gather, measured_recall
+from docstore.indexes.vector.search import EXACT_VECTORS, SPARE, Search, measured_recall
 from docstore.indexes.vector.status import status_of, without_vectors
 from docstore.keys import primary_key
 from docstore.storage.engine import ReadTransaction, WriteTransaction
@@ -32,6 +33,9 @@ from query.errors import ReqlQueryLogicError
 from query.measures import measure_named
 from query.runtime import Document, Fields, Keep, LeftOut, Nearest, NearRows, Run
 from query.vectors import Vector
+
+GRAPH_SPARE: Final = 2
+"""Candidates by the graph beyond those wanted whose exact distances are reckoned at first."""
 
 
 class VectorIndex(WithoutShapes, WithoutOrder):
@@ -161,14 +165,14 @@ class VectorIndex(WithoutShapes, WithoutOrder):
         engine: ReadTransaction = run.transaction.engine
         state = self.state(engine)
         self._check_vectors(state)
+        if self._graphs is not None and self._may_use_graph(state, wanted):
+            answers = self._by_graph(self._graphs, run, state, wanted)
+            if answers is not None:
+                return answers
         known = self._known(engine, wanted)
         search = Search(engine, state, self._table, self._wanted(wanted), known)
         if wanted.rows is not None:
             return search.by_rows(self._rows(engine, state, wanted.rows))
-        if self._graphs is not None and wanted.keep is None and not wanted.exact and state.head.vectors > EXACT_VECTORS:
-            answers = self._by_graph(self._graphs, run, search, wanted)
-            if answers is not None:
-                return answers
         was_known = known.passing is not None
         answers = search.by_lists(lambda: self._scanned(engine, wanted.keep))
         if known.passing is not None and not was_known:
@@ -183,20 +187,30 @@ class VectorIndex(WithoutShapes, WithoutOrder):
             self._kept.put(engine, wanted.keep_marker, found, 0)
         return found
 
+    def _may_use_graph(self, state: State, wanted: Nearest) -> bool:
+        filtered = wanted.keep is not None or wanted.rows is not None
+        return not filtered and not wanted.exact and state.head.vectors > EXACT_VECTORS
+
     def _by_graph(
-        self, graphs: GraphKeeper, run: Run, search: Search, wanted: Nearest
+        self, graphs: GraphKeeper, run: Run, state: State, wanted: Nearest
     ) -> list[tuple[float, Document]] | None:
         """The nearest by the graph; None where there is none yet, or where it gives too few."""
         engine: ReadTransaction = run.transaction.engine
         store: Any = run.store
-        graph = graphs.current(engine, store.begin_read)
+        graph = graphs.current(engine, state.head, store.begin_read)
         if graph is None:
             return None
-        numbers = comparable(self.form, self._query(wanted).numpy().astype(self.form.dtype).tobytes())[0]
+        query = self._query(wanted)
+        numbers = comparable(self.form, query.numpy().astype(self.form.dtype).tobytes())[0]
         ordinals = graph.search(numbers, wanted.results + SPARE, wanted.ef_search or DEFAULT_EF_SEARCH)
-        answers = search.by_ordinals(ordinals + graph.later(engine, self._space))
-        enough = len(answers) >= wanted.results or wanted.max_dist is not None
-        return answers if enough else None
+        later = graph.later(engine, self._space, state.head.next_ordinal)
+        search = Wanted(query, wanted.results, wanted.max_dist)
+        # The graph's order is right but for the last digits: the rest is for vectors that have gone since.
+        for some in (ordinals[: wanted.results + GRAPH_SPARE], ordinals):
+            answers = nearest_of(engine, state, self._table, search, later + some)
+            if len(answers) >= wanted.results or wanted.max_dist is not None:
+                return answers
+        return None
 
     def wait_for_graph(self) -> None:
         """Return when no graph is being built in this process."""

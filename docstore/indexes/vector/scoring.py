@@ -140,5 +140,5 @@ def distances(form: Form, query: Vector, packed: list[bytes]) -> Any:
         return np.abs(rows - wanted).sum(axis=1)
     if form.measure == "inner_product":
         return 0.0 - rows @ wanted
-    lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows)) * np.linalg.norm(wanted)
+    lengths = np.sqrt(np.square(rows).sum(axis=1) * (wanted @ wanted))
     return np.clip(1 - (rows @ wanted) / lengths, 0.0, 2.0)

@@ -18,7 +18,6 @@ distance is reckoned from the vector itself, in doubles.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate
 from typing import Any, Final, cast
@@ -26,16 +25,15 @@ from typing import Any, Final, cast
 import numpy as np
 
 from docstore.catalog import TableDefinition
-from docstore.documents import decode_document
-from docstore.errors import CorruptStoreError
 from docstore.indexes.base import decoder
+from docstore.indexes.vector.answers import Answer, Wanted, passing_of, there, with_documents
 from docstore.indexes.vector.codes import Bits, BitScorer
-from docstore.indexes.vector.filtering import DOUBTED, LEAST_TESTED, SAMPLED, Gathered, Known, Passing, is_gathered
+from docstore.indexes.vector.filtering import DOUBTED, LEAST_TESTED, SAMPLED, Gathered, Known, Passing
 from docstore.indexes.vector.lists import State
-from docstore.indexes.vector.records import member_key, ordinal_key, unpack_places, unpack_vector_record
-from docstore.indexes.vector.scoring import Prepared, Score, distances, joined, prepare, scorer
+from docstore.indexes.vector.records import ordinal_key, unpack_vector_record
+from docstore.indexes.vector.scoring import Prepared, Score, distances, joined, scorer
 from docstore.storage.engine import ReadTransaction
-from query.runtime import Document, Keep
+from query.runtime import Keep
 from query.vectors import Vector
 
 EXACT_VECTORS: Final = 10_000
@@ -70,40 +68,8 @@ ROUGH: Final = 8
 """Candidates by bits for each of them that are scored anew by signs against numbers."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What is searched for."""
-
-    query: Vector
-    results: int
-    max_dist: float | None = None
-    keep: Keep | None = None
-    probes: int | None = None
-    exact: bool = False
-
-
-Answer = tuple[float, Document]
 Fetch = Callable[[Any], list[tuple[bytes, bytes]]]
 """Gives the (document's key, packed vector) of candidates by their places."""
-
-
-def gather(engine: ReadTransaction, state: State, members: Iterable[bytes]) -> Gathered:
-    """The vectors of documents."""
-    places = [data for data in engine.get_many(state.space, [member_key(one) for one in members]) if data is not None]
-    keys = [ordinal_key(ordinal) for data in places for ordinal, _, _ in unpack_places(data)]
-    found = [unpack_vector_record(data) for data in engine.get_many(state.space, keys) if data is not None]
-    rows = [row for _, row in found]
-    return Gathered([member for member, _ in found], rows, prepare(state.form, b"".join(rows)))
-
-
-def passing_of(engine: ReadTransaction, state: State, members: Iterable[bytes]) -> Passing:
-    """The vectors of the documents that a filter lets through."""
-    members = list(members)
-    found = [data for data in engine.get_many(state.space, [member_key(one) for one in members]) if data is not None]
-    places = np.frombuffer(b"".join(found), _PLACE)
-    few = is_gathered(len(places), state.head.vectors, state.form.dimensions)
-    gathered = gather(engine, state, members) if few else None
-    return Passing(places["ordinal"].astype(np.int64), state.head.next_ordinal, gathered)
 
 
 class Search:
@@ -144,13 +110,6 @@ class Search:
         )
         assert picked is not None
         return picked
-
-    def by_ordinals(self, ordinals: list[int]) -> list[Answer]:
-        """The nearest of some vectors, of which some may be gone."""
-        records = self.engine.get_many(self.state.space, [ordinal_key(ordinal) for ordinal in ordinals])
-        found = [unpack_vector_record(data) for data in records if data is not None]
-        rows = [row for _, row in found]
-        return self.by_rows(Gathered([member for member, _ in found], rows, prepare(self.form, b"".join(rows))))
 
     def by_lists(self, scan: Callable[[], Iterable[bytes]]) -> list[Answer]:
         """The nearest by lists; `scan` gives the keys of the documents that the filter lets through."""
@@ -375,9 +334,7 @@ class Search:
             if keep is not None and self._prefers_scan(enough, len(found), len(tested), keep):
                 return None
         self._is_enough = keep is None or len(found) >= enough
-        best = sorted(found.items(), key=lambda one: (one[1], one[0]))[: wanted.results]
-        documents = self.engine.get_many(self.table.space, [member for member, _ in best])
-        return [(dist, decode_document(self._there(data))) for (_, dist), data in zip(best, documents, strict=True)]
+        return with_documents(self.engine, self.table, found, wanted.results)
 
     def _test(self, members: list[bytes], keep: Keep, tested: set[bytes], refused: set[bytes]) -> None:
         """Note which documents the filter refuses, of those not tested yet."""
@@ -386,7 +343,7 @@ class Search:
         tested.update(fresh)
         self.known.tested += len(fresh)
         for member, data in zip(fresh, self.engine.get_many(self.table.space, fresh), strict=True):
-            if not test(decode(self._there(data))):
+            if not test(decode(there(self.table, data))):
                 refused.add(member)
 
     def _prefers_scan(self, enough: int, found: int, tested: int, keep: Keep) -> bool:
@@ -406,15 +363,7 @@ class Search:
 
     def _fetch(self, ordinals: Any, places: Any) -> list[tuple[bytes, bytes]]:
         keys = [ordinal_key(ordinal) for ordinal in ordinals[places].tolist()]
-        return [unpack_vector_record(self._there(data)) for data in self.engine.get_many(self.state.space, keys)]
-
-    def _there(self, data: bytes | None) -> bytes:
-        if data is None:
-            raise CorruptStoreError(
-                f"A vector index of the table `{self.table.title}` has an entry without a document or a vector. "
-                "`docstore check` tells more; dropping and creating the index mends it."
-            )
-        return data
+        return [unpack_vector_record(there(self.table, data)) for data in self.engine.get_many(self.state.space, keys)]
 
 
 def measured_recall(engine: ReadTransaction, state: State, table: TableDefinition) -> float:
@@ -434,7 +383,6 @@ def measured_recall(engine: ReadTransaction, state: State, table: TableDefinitio
     return round(sum(shares) / max(1, len(shares)), 4)
 
 
-_PLACE: Final = np.dtype([("ordinal", ">u8"), ("list", ">u4"), ("block", ">u4")])
 _NEAREST: Final = 10
 _SAMPLES: Final = 32
 _SAMPLED_NUMBERS: Final = 1_000_000_000

@@ -1,0 +1,93 @@
+"""From vectors to answers: what is searched for, the vectors of documents, the documents of vectors with their distances.
+
+Every answer's document is read in the transaction of the search, and its distance is reckoned from the vector itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+import numpy as np
+
+from docstore.catalog import TableDefinition
+from docstore.documents import decode_document
+from docstore.errors import CorruptStoreError
+from docstore.indexes.vector.filtering import Gathered, Passing, is_gathered
+from docstore.indexes.vector.lists import State
+from docstore.indexes.vector.records import member_key, ordinal_key, unpack_places, unpack_vector_record
+from docstore.indexes.vector.scoring import distances, prepare
+from docstore.storage.engine import ReadTransaction
+from query.runtime import Document, Keep
+from query.vectors import Vector
+
+Answer: TypeAlias = tuple[float, Document]
+
+_PLACE: Final = np.dtype([("ordinal", ">u8"), ("list", ">u4"), ("block", ">u4")])
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is searched for."""
+
+    query: Vector
+    results: int
+    max_dist: float | None = None
+    keep: Keep | None = None
+    probes: int | None = None
+    exact: bool = False
+
+
+def gather(engine: ReadTransaction, state: State, members: Iterable[bytes]) -> Gathered:
+    """The vectors of documents."""
+    places = [data for data in engine.get_many(state.space, [member_key(one) for one in members]) if data is not None]
+    keys = [ordinal_key(ordinal) for data in places for ordinal, _, _ in unpack_places(data)]
+    found = [unpack_vector_record(data) for data in engine.get_many(state.space, keys) if data is not None]
+    rows = [row for _, row in found]
+    return Gathered([member for member, _ in found], rows, prepare(state.form, b"".join(rows)))
+
+
+def passing_of(engine: ReadTransaction, state: State, members: Iterable[bytes]) -> Passing:
+    """The vectors of the documents that a filter lets through."""
+    members = list(members)
+    found = [data for data in engine.get_many(state.space, [member_key(one) for one in members]) if data is not None]
+    places = np.frombuffer(b"".join(found), _PLACE)
+    few = is_gathered(len(places), state.head.vectors, state.form.dimensions)
+    gathered = gather(engine, state, members) if few else None
+    return Passing(places["ordinal"].astype(np.int64), state.head.next_ordinal, gathered)
+
+
+def nearest_of(
+    engine: ReadTransaction, state: State, table: TableDefinition, wanted: Wanted, ordinals: list[int]
+) -> list[Answer]:
+    """The nearest of some vectors, of which some may be gone."""
+    records = engine.get_many(state.space, [ordinal_key(ordinal) for ordinal in ordinals])
+    found = [unpack_vector_record(data) for data in records if data is not None]
+    if not found:
+        return []
+    dists = distances(state.form, wanted.query, [row for _, row in found]).tolist()
+    nearest: dict[bytes, float] = {}
+    for (member, _), dist in zip(found, dists, strict=True):
+        if dist < nearest.get(member, np.inf) and (wanted.max_dist is None or dist <= wanted.max_dist):
+            nearest[member] = dist
+    return with_documents(engine, table, nearest, wanted.results)
+
+
+def with_documents(
+    engine: ReadTransaction, table: TableDefinition, dists: dict[bytes, float], results: int
+) -> list[Answer]:
+    """The nearest documents, of all that are near enough, by their keys."""
+    best = sorted([(dist, member) for member, dist in dists.items()])[:results]
+    documents = engine.get_many(table.space, [member for _, member in best])
+    return [(dist, decode_document(there(table, data))) for (dist, _), data in zip(best, documents, strict=True)]
+
+
+def there(table: TableDefinition, data: bytes | None) -> bytes:
+    """What an entry leads to; CorruptStoreError where that is not there."""
+    if data is None:
+        raise CorruptStoreError(
+            f"A vector index of the table `{table.title}` has an entry without a document or a vector. "
+            "`docstore check` tells more; dropping and creating the index mends it."
+        )
+    return data
