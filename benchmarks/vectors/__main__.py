@@ -17,6 +17,7 @@ from benchmarks.vectors.ours import filters, searches, store, turnover, writing
 from benchmarks.vectors.report import Line, as_table
 
 PARTS: Final = {"search": searches, "filters": filters, "writing": writing, "turnover": turnover}
+PEERS: Final = "peers"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -28,16 +29,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def measure(data: Data, parts: Sequence[str], console: Console) -> list[Line]:
-    """The lines of some parts; `search` builds the indexes that the others use."""
+    """The lines of some parts."""
     lines: list[Line] = []
     with tempfile.TemporaryDirectory() as directory, store(Path(directory), data) as db:
-        for name in ("search", *[part for part in PARTS if part != "search" and part in parts]):
+        # The search builds the indexes that the others use.
+        needed = [part for part in PARTS if part in parts or (part == "search" and set(parts) - {PEERS})]
+        for name in needed:
             for line in PARTS[name](db, data):
                 console.print(line)
                 lines.append(line)
-    for line in others(data):
-        console.print(line)
-        lines.append(line)
+    if PEERS in parts:
+        for line in others(data):
+            console.print(line)
+            lines.append(line)
     return lines
 
 
@@ -46,7 +50,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--data", type=Path, metavar="DIR", help="a directory with vectors.npy and queries.npy")
     parser.add_argument("--count", type=int, default=100_000, help="how many vectors are drawn, where none are given")
     parser.add_argument("--dimensions", type=int, default=128, help="how many numbers a drawn vector has")
-    parser.add_argument("--rows", nargs="+", default=list(PARTS), choices=list(PARTS), help="which parts to measure")
+    parser.add_argument(
+        "--rows", nargs="+", default=[*PARTS, PEERS], choices=[*PARTS, PEERS], help="which parts to measure"
+    )
     return parser
 
 

@@ -1,8 +1,14 @@
-"""The same vectors in numpy and in libraries of vectors, those that are installed."""
+"""The same vectors in numpy and in libraries of vectors: those that are installed, and which are not.
+
+All are asked for identifiers alone, and told to use one thread where they can be. LanceDB and Chroma have threads of their own;
+the CPU time of all of them counts.
+"""
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib import import_module
 from typing import Any, Final
 
@@ -28,6 +34,11 @@ def others(data: Data) -> Iterator[Line]:
     for library, lines in LIBRARIES.items():
         try:
             import_module(library)
+        except ModuleNotFoundError as error:
+            missing = error.name or library
+            yield Line(library, "left out", note=f"not installed: pip install {missing.replace('_', '-')}")
+            continue
+        try:
             yield from lines(data)
         except Exception as error:  # noqa: BLE001 - what another library cannot do here must not end the run
             yield Line(library, "left out", note=f"{type(error).__name__}: {error}"[:80])
@@ -81,6 +92,62 @@ def _sqlite_vec(data: Data) -> Iterator[Line]:
     )
 
 
+def _hnswlib(data: Data) -> Iterator[Line]:
+    import hnswlib
+
+    index = hnswlib.Index("cosine", data.dimensions)
+    index.init_index(len(data.vectors), M=16, ef_construction=64)
+    index.set_num_threads(1)
+    yield Line("hnswlib", "build", seconds=timed(lambda: index.add_items(data.vectors)))
+    index.set_ef(64)
+    yield measured(data, "hnswlib, ef 64", lambda query: index.knn_query(query, NEAREST)[0][0])
+
+
+def _lancedb(data: Data) -> Iterator[Line]:
+    import lancedb
+    import pyarrow
+
+    flat = pyarrow.array(data.vectors.reshape(-1))
+    vectors = pyarrow.FixedSizeListArray.from_arrays(flat, data.dimensions)
+    rows = pyarrow.table({"id": np.arange(len(data.vectors)), "vector": vectors})
+    with tempfile.TemporaryDirectory() as directory:
+        table = lancedb.connect(directory).create_table("items", rows)
+        build = partial(table.create_index, metric="cosine", index_type="IVF_HNSW_SQ", vector_column_name="vector")
+        yield Line("LanceDB IVF_HNSW_SQ", "build", seconds=timed(build))
+
+        def search(query: Any, refine: int) -> Any:
+            found = table.search(query).distance_type("cosine").nprobes(20).refine_factor(refine).limit(NEAREST)
+            return found.select(["id", "_distance"]).to_arrow()["id"].to_pylist()
+
+        for refine in (1, 5):
+            yield measured(data, f"LanceDB, 20 probes, refine {refine}", partial(search, refine=refine))
+
+
+def _chromadb(data: Data) -> Iterator[Line]:
+    import chromadb
+
+    client = chromadb.EphemeralClient(chromadb.Settings(anonymized_telemetry=False))
+    hnsw = {"space": "cosine", "max_neighbors": 16, "ef_construction": 64, "ef_search": 64, "num_threads": 1}
+    items = client.create_collection("items", configuration={"hnsw": hnsw}, embedding_function=None)
+
+    def build() -> None:
+        for start in range(0, len(data.vectors), _CHROMA_BATCH):
+            rows = data.vectors[start : start + _CHROMA_BATCH]
+            items.add(ids=[str(start + place) for place in range(len(rows))], embeddings=rows)
+
+    yield Line("Chroma", "build", seconds=timed(build))
+
+    def search(query: Any) -> list[int]:
+        return [int(found) for found in items.query(query_embeddings=[query], n_results=NEAREST, include=[])["ids"][0]]
+
+    yield measured(data, "Chroma, ef 64", search)
+    client.delete_collection("items")
+
+
+_CHROMA_BATCH: Final = 5_000
+"""Chroma refuses more rows at once than SQLite takes variables."""
+
+
 def _insert_all(db: Any, insert: str, rows: list[Any]) -> None:
     with db:
         db.executemany(insert, rows)
@@ -89,6 +156,9 @@ def _insert_all(db: Any, insert: str, rows: list[Any]) -> None:
 LIBRARIES: Final[dict[str, Callable[[Data], Iterator[Line]]]] = {
     "faiss": _faiss,
     "usearch": _usearch,
+    "hnswlib": _hnswlib,
     "sqlite_vec": _sqlite_vec,
+    "lancedb": _lancedb,
+    "chromadb": _chromadb,
 }
 """What measures a library, by the name that it is imported by."""
