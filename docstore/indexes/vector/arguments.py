@@ -21,6 +21,8 @@ The method's own arguments may also stand in a dict called `params`, `index_argu
 | `ivfsq8`     | lists of vectors with one byte a number, and the exact ones beside them    |
 | `ivfrabitq`  | lists of vectors with one bit a number, and the exact ones beside them     |
 | `hnsw`       | lists, and in memory a graph                                               |
+
+Vectors of bits have neither lists nor a graph: by `auto` and `flat` all are compared, a million in some 10 ms.
 """
 
 from __future__ import annotations

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import threading
 from functools import lru_cache
+from math import ceil
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -30,6 +31,11 @@ from query.vectors import Vector
 
 BITS_FROM: Final = 256
 """Dimensions from which `auto` keeps bits: below, exact vectors are short enough, and have too few bits to be told apart."""
+
+_SURE_BITS: Final = 384
+_DOUBT_GROWTH: Final = 1.2
+"""Fewer bits than so many tell vectors apart less: with as many candidates, of 60,000 hard vectors of 40 numbers 0.64 of the
+nearest are found, of 128 numbers 0.86; with 9 and 4 times as many 0.98 and 0.99."""
 
 _BLOCK: Final = 64
 
@@ -43,6 +49,8 @@ class Coder(Protocol):
     code_bytes: int
     exact: bool
     """Whether codes are the vectors themselves."""
+    doubt: int
+    """How many times as many candidates by codes are looked at as by codes that tell vectors apart well."""
 
     def encode(self, packed: bytes) -> list[bytes]:
         """The codes of packed vectors, one after the other."""
@@ -61,6 +69,7 @@ class Exact:
     """Vectors as they are."""
 
     exact = True
+    doubt = 1
 
     def __init__(self, form: Form) -> None:
         self._form = form
@@ -87,6 +96,7 @@ class Bytes:
     """Vectors with one byte a number."""
 
     exact = False
+    doubt = 1
 
     def __init__(self, form: Form) -> None:
         self._form = form
@@ -129,6 +139,7 @@ class Bits:
         self._rotation = rotation_of(form.dimensions, seed)
         self.words = self._rotation.size // 64
         self.code_bytes = 4 + 8 * self.words
+        self.doubt = ceil(max(1.0, _SURE_BITS / self._rotation.size) ** _DOUBT_GROWTH)
 
     def encode(self, packed: bytes) -> list[bytes]:
         """See `Coder`."""

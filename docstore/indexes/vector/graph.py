@@ -30,8 +30,13 @@ STALE_SHARE: Final = 10
 _BATCH: Final = 1_000
 """Vectors that are added at once: the end of the process waits for no more."""
 
-MEASURES: Final = frozenset({"cosine", "l2", "inner_product"})
-"""The measures that graphs are for; others are searched in the lists."""
+_METRICS: Final = {
+    "cosine": "METRIC_INNER_PRODUCT",
+    "inner_product": "METRIC_INNER_PRODUCT",
+    "l1": "METRIC_L1",
+    "l2": "METRIC_L2",
+}
+"""What faiss calls the measures, of which cosine is that of vectors of length 1. Bits have no graph."""
 
 
 class Graph:
@@ -142,7 +147,7 @@ class GraphKeeper:
     def _fill(self, graph: Graph, rows: Any) -> bool:
         """Make the graph of some rows; False where it was told to stop."""
         library = _faiss()
-        metric = library.METRIC_L2 if self._form.measure == "l2" else library.METRIC_INNER_PRODUCT
+        metric = getattr(library, _METRICS[self._form.measure])
         graph.index = library.IndexHNSWFlat(self._form.dimensions, self._m, metric)
         graph.index.hnsw.efConstruction = self._ef_construction
         for start in range(0, len(rows), _BATCH):

@@ -22,7 +22,7 @@ from docstore.indexes.vector.balance import mend, steps_for
 from docstore.indexes.vector.codes import coder_of
 from docstore.indexes.vector.editing import Editor
 from docstore.indexes.vector.filtering import Gathered, Kept, Known
-from docstore.indexes.vector.graph import DEFAULT_EF_SEARCH, MEASURES, GraphKeeper, comparable
+from docstore.indexes.vector.graph import DEFAULT_EF_SEARCH, GraphKeeper, comparable
 from docstore.indexes.vector.lists import State, read_state
 from docstore.indexes.vector.reading import NOTHING, Form, Found, FoundOf, vectors_of
 from docstore.indexes.vector.search import EXACT_VECTORS, SPARE, Search, measured_recall
@@ -61,7 +61,7 @@ class VectorIndex(WithoutShapes, WithoutOrder):
         self._state: State | None = None
         self._kept = Kept()
         self._measured: tuple[bytes, float] = (b"", 0.0)
-        has_graph = self.method == "hnsw" and self.form.measure in MEASURES
+        has_graph = self.method == "hnsw"
         self._graphs = GraphKeeper(self.form, self._space, definition.options["arguments"]) if has_graph else None
         self._told = threading.local()
 

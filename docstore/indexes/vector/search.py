@@ -97,6 +97,7 @@ class Search:
         self._scores: list[Any] = []
         self._coded: list[Prepared] = []
         self._gone: Any = None
+        self._candidates = (REFINED * wanted.results + REFINED_LEAST) * state.coder.doubt
         self._is_beyond = False
         self._is_enough = False
 
@@ -184,7 +185,7 @@ class Search:
             return self._pick(scores, partial(self._fetch, ordinals), self._keep)
         if self._passing is not None:
             scores = np.where(self._passing.among(_joined(self._ordinals)), scores, _farthest(scores.dtype))
-        kept = REFINED * self.wanted.results + REFINED_LEAST
+        kept = self._candidates
         if self.wanted.keep is not None:
             kept *= FILTERED
         while True:
@@ -311,8 +312,8 @@ class Search:
         # many as are wanted.
         # What a filter lets through may all be far from the query, where codes tell the least.
         more = 1 if wanted.keep is None else PASSING
-        enough = wanted.results if self._rough is None else more * (REFINED * wanted.results + REFINED_LEAST)
-        first = wanted.results + SPARE if self._rough is None else REFINED * wanted.results + REFINED_LEAST
+        enough = wanted.results if self._rough is None else more * self._candidates
+        first = wanted.results + SPARE if self._rough is None else self._candidates
         for places in _by_score(scores, first):
             candidates = fetch(places)
             if keep is not None and wanted.max_dist is None:  # with a bound, what is beyond it is not worth a test
