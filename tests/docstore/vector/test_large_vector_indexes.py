@@ -174,3 +174,33 @@ def test_without_the_library_hnsw_answers_from_its_lists_and_says_so(monkeypatch
             found = query.run(db)
         assert recall(found, vectors, vectors[5], "cosine", 10) >= 0.8
         query.run(db)
+
+
+@pytest.mark.parametrize("measure", ["cosine", "l1"])
+def test_answers_are_the_same_with_and_without_the_library(measure: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("faiss")
+    vectors = drawn(10_400, 8)
+    with docstore.connect() as db:
+        r.table_create("t").run(db)
+        insert(db, vectors)
+        create(db, dimensions=8, measure=measure, method="hnsw")
+        r.table("t").get_nearest(vectors[0], index="v").run(db)
+        graph_of(db).wait_for_graph()
+        r.table("t").get_all(*range(400)).delete().run(db)
+        for key in range(400):
+            del vectors[key]
+
+        def answers(**options: Any) -> list[Any]:
+            queries = [vectors[key] + 1 for key in range(400, 420)]
+            return [r.table("t").get_nearest(one, index="v", max_results=10, **options).run(db) for one in queries]
+
+        every = [{"exact": True}, {"filter": r.row["n"] == 3}, {"filter": r.row["id"] < 450}, {"max_dist": 1e-9}, {}]
+        with_graph = [answers(**options) for options in every]
+        assert "the graph of" in str(r.table("t").get_nearest(vectors[500], index="v").explain(db))
+        monkeypatch.setattr(graph_of(db), "_graphs", None)
+        without = [answers(**options) for options in every]
+        names = [[[row["doc"]["id"] for row in found] for found in some] for some in (*with_graph[:4], *without[:4])]
+        assert names[:4] == names[4:]
+        for some in (with_graph[4], without[4]):
+            shares = [recall(found, vectors, vectors[400 + place] + 1, measure, 10) for place, found in enumerate(some)]
+            assert np.mean(shares) >= 0.9
