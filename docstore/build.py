@@ -22,7 +22,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from itertools import islice
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from docstore import faults
 from docstore.catalog import Catalog, IndexDefinition, TableDefinition
@@ -40,6 +40,9 @@ LARGEST_STEP: Final = 20_000
 
 LARGEST_VECTOR_STEP: Final = 100
 """Documents of one step of a vector index, whose lists split meanwhile: writers wait 25 ms in the worst hundredth."""
+
+LARGEST_QUIET_VECTOR_STEP: Final = 300
+"""The same while nobody else writes: large steps cost a vector less, and the first writer to come waits no longer than that."""
 
 CHUNK: Final = 200
 """Documents between two looks at the clock."""
@@ -72,7 +75,22 @@ def jobs(catalog: Catalog) -> list[Job]:
     return sorted(builds) + [Job(space, None) for space in sorted(catalog.dead)]
 
 
-def step(transaction: WritingTransaction, job: Job, hurry: Hurry) -> None:
+def prepare(transaction: Transaction, job: Job, goes_on: Callable[[], bool]) -> Any:
+    """What a build wants to know of the whole table before its first step, read in a snapshot; None for nothing.
+
+    It takes its time, up to seconds, and no lock; when `goes_on` says no it hurries up.
+    """
+    table = None if job.table_id is None else transaction.catalog.table_with_id(job.table_id)
+    index = None if table is None else table.index_in(job.space)
+    if table is None or index is None or index.kind != "vector" or index.state != "building":
+        return None
+    if transaction.engine.get(CATALOG_SPACE, watermark_key(job.space)) is not None:
+        return None  # it has begun
+    documents, _ = transaction.counts(table)
+    return make_index(table, index).prepare(transaction.engine, documents, goes_on)  # type: ignore[attr-defined]
+
+
+def step(transaction: WritingTransaction, job: Job, hurry: Hurry, prepared: Any = None) -> None:
     """Do a part of a job inside a write transaction that has just begun, and is then to be committed."""
     if job.table_id is None:
         if job.space in transaction.catalog.dead:
@@ -82,7 +100,10 @@ def step(transaction: WritingTransaction, job: Job, hurry: Hurry) -> None:
     index = None if table is None else table.index_in(job.space)
     if table is not None and index is not None and index.state == "building":
         with paused_collection():
-            _build(transaction, table, make_index(table, index), Clock(hurry))
+            built = make_index(table, index)
+            if prepared is not None:
+                built.begin(transaction.writer, prepared)  # type: ignore[attr-defined]
+            _build(transaction, table, built, Clock(hurry))
 
 
 def start_index(transaction: WritingTransaction, table: TableDefinition, name: str) -> None:
@@ -115,7 +136,7 @@ class Clock:
     """How long a step may go on reading."""
 
     def __init__(self, hurry: Hurry) -> None:
-        self._hurry = hurry
+        self.hurry = hurry
         self._began = time.perf_counter()
 
     def is_over(self, documents: int, most: int | None = None) -> bool:
@@ -123,7 +144,7 @@ class Clock:
         if documents >= (most or LARGEST_STEP):
             return True
         late = time.perf_counter() - self._began > STEP_SECONDS * _READING_SHARE
-        return late and self._hurry()
+        return late and self.hurry()
 
 
 def _build(transaction: WritingTransaction, table: TableDefinition, index: StoredIndex, clock: Clock) -> None:
@@ -133,7 +154,9 @@ def _build(transaction: WritingTransaction, table: TableDefinition, index: Store
     decode = decoder(index.fields)
     updates: list[Update] = []
     finished = False
-    most = LARGEST_VECTOR_STEP if definition.kind == "vector" else None
+    most = None
+    if definition.kind == "vector":
+        most = LARGEST_VECTOR_STEP if clock.hurry() else LARGEST_QUIET_VECTOR_STEP
     while not finished and (not updates or not clock.is_over(len(updates), most)):
         chunk = next(rows, None)
         if chunk is None:

@@ -16,9 +16,9 @@ import threading
 import time
 from collections.abc import Callable, Collection
 from contextlib import suppress
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
-from docstore.build import Job, fail, jobs, step
+from docstore.build import Job, fail, jobs, prepare, step
 from docstore.catalog import IndexDefinition
 from docstore.errors import BusyError, CorruptStoreError, StoreError
 from docstore.layout import watermark_key
@@ -136,7 +136,9 @@ class Worker:
         """One step of a job; an error that would come again makes the index failed."""
         with self._building:
             try:
-                self._write(lambda transaction: self._step(transaction, job))
+                with self._store.begin_read() as snapshot:
+                    prepared = prepare(snapshot, job, lambda: not self._stopping.is_set())
+                self._write(lambda transaction: self._step(transaction, job, prepared))
             except BusyError:
                 return
             except Exception as error:
@@ -146,11 +148,11 @@ class Worker:
                 text = f"{type(error).__name__}: {error}"
                 self._write(lambda transaction: fail(transaction, job, text))
 
-    def _step(self, transaction: WritingTransaction, job: Job) -> None:
+    def _step(self, transaction: WritingTransaction, job: Job, prepared: Any) -> None:
         """A short one where anybody has written since the last."""
         number = transaction.writer.number
         others_write, self._last_step = number != self._last_step + 1, number
-        step(transaction, job, lambda: others_write or self._store.others_wait())
+        step(transaction, job, lambda: others_write or self._store.others_wait(), prepared)
 
     def _write(self, work: Callable[[WritingTransaction], None]) -> None:
         self._store.write_alone(work, LOCK_SECONDS)

@@ -56,7 +56,7 @@ def mend(editor: Editor, steps: int, seed: int) -> None:
 def _split(editor: Editor, number: int, size: int, seed: int) -> None:
     """Cut a list into several, and put them and their neighbours in order."""
     members = editor.members_of(number)
-    rows = editor.matrix(b"".join([one.row for one in members]))
+    rows = editor.form.for_lists(b"".join([one.row for one in members]))
     centroids = k_means(rows, max(2, round(size / editor.target)), seed + number, rounds=_ROUNDS)
     places = nearest(rows, centroids)
     used = np.unique(places)
@@ -93,7 +93,7 @@ def _move_nearer(editor: Editor, number: int, new: list[int]) -> None:
     members = editor.members_of(number)
     if not members:
         return
-    rows = editor.matrix(b"".join([one.row for one in members]))
+    rows = editor.form.for_lists(b"".join([one.row for one in members]))
     choice = np.argmax(rows @ layout.centroids[here].T - layout.halves[here], axis=1)
     moving = np.flatnonzero(choice)
     if len(moving):
@@ -105,7 +105,7 @@ def _move_nearer(editor: Editor, number: int, new: list[int]) -> None:
 def _renew(editor: Editor, number: int) -> None:
     """Put the centroid of a list in the middle of its vectors, and these into new blocks or other lists."""
     members = editor.members_of(number)
-    rows = editor.matrix(b"".join([one.row for one in members]))
+    rows = editor.form.for_lists(b"".join([one.row for one in members]))
     editor.empty(number)
     editor.set_centroids({number: rows.mean(axis=0)})
     _put_where_they_belong(editor, members, rows)
@@ -118,4 +118,4 @@ def _give_up(editor: Editor, number: int) -> None:
     editor.set_centroids({}, gone=[number])
     editor.head.lists -= 1
     if members:
-        _put_where_they_belong(editor, members, editor.matrix(b"".join([one.row for one in members])))
+        _put_where_they_belong(editor, members, editor.form.for_lists(b"".join([one.row for one in members])))

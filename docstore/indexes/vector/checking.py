@@ -31,7 +31,7 @@ from docstore.indexes.vector.records import (
     unpack_places,
     unpack_vector_record,
 )
-from docstore.indexes.vector.segments import alive_in, has_all_codes, segments_of
+from docstore.indexes.vector.segments import alive_in, segments_of
 from docstore.storage.engine import ReadTransaction
 from query.errors import ReqlError
 
@@ -56,7 +56,7 @@ def faults(engine: ReadTransaction, space: int, index: VectorIndex) -> Iterator[
 
 
 def _faults(engine: ReadTransaction, space: int, form: Form, coder: Coder) -> Iterator[str]:
-    head = read_head(engine, space)
+    head = read_head(engine, space, coder.bits)
     layout = read_layout(engine, space, form.dimensions)
     if len(layout.numbers) != head.lists:
         yield f"its head tells of {head.lists} lists, and there are {len(layout.numbers)}"
@@ -119,8 +119,9 @@ def _segment_faults(engine: ReadTransaction, space: int, coder: Coder, head: Hea
         for ordinal, code, record in zip(ordinals, coder.codes_of(codes.prepared), records, strict=True):
             if record is None or not coder.matches(code, unpack_vector_record(record)[1]):
                 yield f"the vector {ordinal} in the segment {segment.first} is not the one of its record"
-    if segments and not has_all_codes(head):
-        yield f"its segments have {sum([one.alive for one in segments])} vectors, and there are {head.vectors}"
+    alive = sum([one.alive for one in segments])
+    if alive != head.vectors:
+        yield f"its segments have {alive} vectors, and there are {head.vectors}"
 
 
 def _places(engine: ReadTransaction, space: int, member: bytes) -> list[tuple[int, int, int]]:

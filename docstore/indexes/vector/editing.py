@@ -21,8 +21,10 @@ from docstore.indexes.vector.records import (
     PLACE,
     block_capacity,
     block_key,
+    block_length,
     blocks_of,
     centroid_key,
+    extend_block,
     list_key,
     member_key,
     new_stamp,
@@ -59,7 +61,7 @@ class Editor:
         self.coder = coder
         self.target = target
         """Vectors of a list at best."""
-        self.head = read_head(engine, space)
+        self.head = read_head(engine, space, coder.bits)
         self._layout: Layout | None = None
         self._layout_stamp = b""
         self._capacity = block_capacity(coder.code_bytes)
@@ -138,17 +140,23 @@ class Editor:
         for number, count in counts.items():
             self._recount(number, -count)
 
-    def _recount(self, number: int, more: int, next_block: int | None = None) -> None:
+    def _recount(self, number: int, more: int) -> None:
         _, vectors, block = unpack_list(self.engine.get(self.space, list_key(number)))
-        vectors += more
-        data = pack_list(new_stamp(), vectors, block if next_block is None else next_block)
-        self.engine.put(self.space, list_key(number), data)
-        if number not in self.head.pending and self.need_of(number) is not None:
+        self._note_list(number, vectors + more, block, grows=False)
+
+    def _note_list(self, number: int, vectors: int, next_block: int, *, grows: bool) -> None:
+        """Write what there is to say of a list, and note whether it is to be mended: one that grows is not too short."""
+        self.engine.put(self.space, list_key(number), pack_list(new_stamp(), vectors, next_block))
+        need = self._need(vectors, next_block)
+        if need is not None and not (grows and need == "give up") and number not in self.head.pending:
             self.head.pending.append(number)
 
     def need_of(self, number: int) -> str | None:
         """What a list needs: to be split, to be given up, to be made anew since most of it has come since it was made."""
         _, vectors, next_block = unpack_list(self.engine.get(self.space, list_key(number)))
+        return self._need(vectors, next_block)
+
+    def _need(self, vectors: int, next_block: int) -> str | None:
         if vectors > 2 * self.target:
             return "split"
         if self.head.lists == 1:
@@ -156,6 +164,14 @@ class Editor:
         if vectors < self.target // 4:
             return "give up"
         return "renew" if (next_block - 1) * self._capacity > 2 * max(vectors, self.target) else None
+
+    def begin(self, centroids: Any) -> None:
+        """Give an index that has nothing yet its lists."""
+        if self.head.vectors or self.head.layout:
+            return
+        numbers = [0, *self.new_lists(len(centroids) - 1)]
+        self.head.lists = len(numbers)
+        self.set_centroids(dict(zip(numbers, centroids, strict=True)))
 
     def add(self, rows: Sequence[tuple[bytes, bytes]]) -> None:
         """Put in new vectors, each (document's key, packed), those of one document side by side."""
@@ -170,27 +186,30 @@ class Editor:
         codes = self.coder.encode(b"".join([one.row for one in members]))
         if isinstance(self.coder, Bits):
             SegmentEditor(self.engine, self.space, self.head, self.coder).add(first, b"".join(codes))
-        self.put(members, self.places([one.row for one in members]), codes)
+        self.put(members, self.places([one.row for one in members]), codes, are_new=True)
 
     def places(self, rows: Sequence[bytes]) -> list[int]:
         """The list that each packed vector belongs into."""
         numbers = self.layout.numbers
         if len(numbers) == 1:
             return numbers * len(rows)
-        matrix = self.matrix(b"".join(rows))
+        matrix = self.form.for_lists(b"".join(rows))
         return [numbers[place] for place in self.layout.places(matrix)]
-
-    def matrix(self, packed: bytes) -> Any:
-        """Packed vectors as lists are made by: of length 1 where only the angle counts."""
-        found = self.form.array(packed)
-        if self.form.measure == "cosine":
-            return found / np.linalg.norm(found, axis=1, keepdims=True)
-        return found
 
     # Vectors in lists
 
-    def put(self, members: Sequence[Member], numbers: Sequence[int], found: list[bytes] | None = None) -> None:
-        """Add vectors, with these codes, to lists, and note where they are by their documents; they must be in no list."""
+    def put(
+        self,
+        members: Sequence[Member],
+        numbers: Sequence[int],
+        found: list[bytes] | None = None,
+        *,
+        are_new: bool = False,
+    ) -> None:
+        """Add vectors, with these codes, to lists, and note where they are by their documents; they must be in no list.
+
+        `are_new` says that these are all vectors of their documents, and that nothing is noted of them.
+        """
         if found is None:
             found = self.coder.encode(b"".join([one.row for one in members]))
         codes = {one.ordinal: code for one, code in zip(members, found, strict=True)}
@@ -201,23 +220,20 @@ class Editor:
         for number in sorted(by_list):
             for one, block in self._append(number, by_list[number], codes):
                 places[one.member].append((one.ordinal, number, block))
-        self._note_places(places)
+        self._note_places(places, are_new=are_new)
 
     def _append(self, number: int, members: list[Member], codes: dict[int, bytes]) -> list[tuple[Member, int]]:
         """Add vectors to the last block of a list and to new ones; each with its block."""
-        engine, capacity, code_bytes = self.engine, self._capacity, self.coder.code_bytes
-        _, _, block = unpack_list(engine.get(self.space, list_key(number)))
+        engine, capacity = self.engine, self._capacity
+        _, vectors, block = unpack_list(engine.get(self.space, list_key(number)))
         last = engine.get(self.space, block_key(number, block - 1)) if block else None
         placed: list[tuple[Member, int]] = []
         start = 0
         if last is not None:
-            ordinals, rows = unpack_block(last, code_bytes)
-            start = min(len(members), max(0, capacity - len(rows)))
+            start = min(len(members), max(0, capacity - block_length(last)))
             if start:
                 fresh = members[:start]
-                data = pack_block(
-                    ordinals + [one.ordinal for one in fresh], rows + [codes[one.ordinal] for one in fresh]
-                )
+                data = extend_block(last, [one.ordinal for one in fresh], [codes[one.ordinal] for one in fresh])
                 engine.put(self.space, block_key(number, block - 1), data)
                 placed += [(one, block - 1) for one in fresh]
         while start < len(members):
@@ -227,14 +243,17 @@ class Editor:
             placed += [(one, block) for one in fresh]
             start += capacity
             block += 1
-        self._recount(number, len(members), block)
+        self._note_list(number, vectors + len(members), block, grows=True)
         return placed
 
-    def _note_places(self, places: dict[bytes, list[tuple[int, int, int]]]) -> None:
+    def _note_places(self, places: dict[bytes, list[tuple[int, int, int]]], *, are_new: bool) -> None:
         """Write where the vectors of documents are, keeping what is known of their other vectors."""
         items = []
         for member, found in places.items():
             key = member_key(member)
+            if are_new:
+                items.append((key, b"".join([PLACE.pack(*place) for place in sorted(found)])))
+                continue
             moved = {one[0]: one for one in found}
             before = self.engine.get(self.space, key)
             if before is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import Any, Final, cast
 
@@ -27,6 +27,7 @@ from docstore.indexes.vector.lists import State, read_state
 from docstore.indexes.vector.reading import NOTHING, Form, Found, FoundOf, vectors_of
 from docstore.indexes.vector.search import EXACT_VECTORS, SPARE, Search, measured_recall
 from docstore.indexes.vector.status import status_of, without_vectors
+from docstore.indexes.vector.training import LEAST_DOCUMENTS, sample_step, trained
 from docstore.keys import primary_key
 from docstore.storage.engine import ReadTransaction, WriteTransaction
 from query.errors import ReqlQueryLogicError
@@ -122,6 +123,29 @@ class VectorIndex(WithoutShapes, WithoutOrder):
         mend(editor, steps_for(len(come) + removed, self._target), self._seed)
         editor.save()
         return len(come) - removed
+
+    def prepare(self, engine: ReadTransaction, documents: int, goes_on: Callable[[], bool]) -> Any:
+        """What to `begin` with on a table of so many documents: the centroids of the first lists; None where few are enough."""
+        if documents < LEAST_DOCUMENTS or self.method == "flat" or self.form.type == "bits":
+            return None
+        rows = self._sample(engine, sample_step(documents, self._target), goes_on)
+        return trained(self.form, rows, documents, self._target, self._seed, goes_on=goes_on)
+
+    def _sample(self, engine: ReadTransaction, step: int, goes_on: Callable[[], bool]) -> Iterator[bytes]:
+        """The vectors of one of so many documents."""
+        found_of, decode, passed = self._found_of(), decoder(self.fields), 0
+        for chunk in engine.scan_rows(self._table.space):
+            for _, data in chunk[-passed % step :: step]:
+                yield from found_of(decode(data)).rows
+            passed += len(chunk)
+            if not goes_on():
+                return
+
+    def begin(self, engine: WriteTransaction, prepared: Any) -> None:
+        """Give the index the lists that it was prepared with, where it has none."""
+        editor = Editor(engine, self._space, self.form, self.coder, self._target)
+        editor.begin(prepared)
+        editor.save()
 
     def take_left_out(self) -> list[LeftOut]:
         """What this thread's last update left out, one for each reason; asked for once."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
@@ -27,7 +28,11 @@ def nearest(rows: Any, centroids: Any) -> Any:
     return found
 
 
-def k_means(rows: Any, number: int, seed: int, *, rounds: int = ROUNDS) -> Any:
+def _always() -> bool:
+    return True
+
+
+def k_means(rows: Any, number: int, seed: int, *, rounds: int = ROUNDS, goes_on: Callable[[], bool] = _always) -> Any:
     """At most so many centroids of a matrix of float32; fewer where there are fewer different rows.
 
     A centroid that no row is nearest to is put beside that of the most rows, so that it takes half of them.
@@ -38,12 +43,14 @@ def k_means(rows: Any, number: int, seed: int, *, rounds: int = ROUNDS) -> Any:
     number = min(number, len(rows))
     centroids = rows[np.sort(chance.choice(len(rows), number, replace=False))].astype(np.float32)
     for _ in range(rounds):
+        if not goes_on():
+            break
         places = nearest(rows, centroids)
         counts = np.bincount(places, minlength=number)
         order = np.argsort(places, kind="stable")
         filled = np.flatnonzero(counts)
         starts = np.concatenate(([0], np.cumsum(counts)[:-1]))[filled]
-        centroids[filled] = np.add.reduceat(rows[order], starts, axis=0) / counts[filled, None]
+        centroids[filled] = np.add.reduceat(np.take(rows, order, axis=0), starts, axis=0) / counts[filled, None]
         for empty in np.flatnonzero(counts == 0):
             largest = int(np.argmax(counts))
             if counts[largest] < 2:

@@ -30,7 +30,7 @@ from docstore.indexes.vector.records import (
     unpack_vector_record,
 )
 from docstore.indexes.vector.scoring import Prepared, prepare
-from docstore.indexes.vector.segments import Codes, has_all_codes, read_gone, segments_of, together, unpack_segment
+from docstore.indexes.vector.segments import Codes, read_gone, segments_of, together, unpack_segment
 from docstore.storage.engine import ReadTransaction
 
 SHORT: Final = 2_048
@@ -181,7 +181,6 @@ class State:
         "_short",
         "coder",
         "form",
-        "has_all_codes",
         "head",
         "space",
     )
@@ -196,7 +195,6 @@ class State:
         self._layout: Layout | None = None
         self._long: list[bytes] | None = None
         self._short: Codes | None = None
-        self.has_all_codes = has_all_codes(head)
         self._gone: Any = None
 
     def layout(self, engine: ReadTransaction) -> Layout:
@@ -272,7 +270,7 @@ def packed_list(engine: ReadTransaction, space: int, coder: Coder, number: int) 
 
 def read_state(engine: ReadTransaction, space: int, form: Form, coder: Coder, before: State | None) -> State:
     """The state of an index in a transaction; `before` itself where nothing has changed."""
-    head = read_head(engine, space)
+    head = read_head(engine, space, coder.bits)
     if before is not None and before.head.stamp == head.stamp:
         return before
     return State(head, form, coder, space)

@@ -117,6 +117,13 @@ class Form:
         found = np.frombuffer(packed, DTYPES[self.type]).reshape(-1, self.dimensions)
         return found if self.type == "float32" else found.astype(np.float32)
 
+    def for_lists(self, packed: bytes) -> Any:
+        """Packed vectors as lists are made by: of length 1 where only the angle counts."""
+        found = self.array(packed)
+        if self.measure == "cosine":
+            return found / np.linalg.norm(found, axis=1, keepdims=True)
+        return found
+
     def query(self, value: Value, where: str) -> Vector:
         """A vector that is searched for, in words where; ReqlQueryLogicError for one that cannot be among those there.
 

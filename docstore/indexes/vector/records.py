@@ -73,6 +73,8 @@ class Head:
     skipped: dict[str, int] = field(default_factory=dict)
     pending: list[int] = field(default_factory=list)
     """Lists that have become too long or too short, for a later writer to mend."""
+    bits: int = 0
+    """The bits of a code, 0 where it has numbers."""
     segments: list[list[Any]] = field(default_factory=list)
     """Of each segment its first ordinal, its stamp, its vectors, and how many of these are gone (`segments.py`)."""
 
@@ -82,15 +84,21 @@ def new_stamp() -> bytes:
     return os.urandom(8)
 
 
-def read_head(engine: ReadTransaction, space: int) -> Head:
-    """The head of an index; of an empty one, a new one."""
+def read_head(engine: ReadTransaction, space: int, bits: int | None = None) -> Head:
+    """The head of an index, whose codes must have so many bits; of an index without one, a new one."""
     data = engine.get(space, HEAD_KEY)
     if data is None:
-        return Head()
+        return Head(bits=bits or 0)
     try:
-        return Head(**decode_document(data))
+        head = Head(**decode_document(data))
     except TypeError as error:
         raise CorruptStoreError(f"Expected the head of a vector index but found {data[:40].hex()}: {error}") from None
+    if bits is not None and head.bits != bits:
+        raise CorruptStoreError(
+            f"Expected a vector index with codes of {bits} bits but found one with {head.bits}, which an earlier version of "
+            "docstore has made: drop it and create it again."
+        )
+    return head
 
 
 def write_head(engine: WriteTransaction, space: int, head: Head) -> None:
@@ -171,6 +179,19 @@ def unpack_block(data: bytes, row_bytes: int) -> tuple[list[int], list[bytes]]:
     return [int(one) for one in np.frombuffer(ordinals, "<u8")], [
         packed[at : at + row_bytes] for at in range(0, len(packed), row_bytes)
     ]
+
+
+def block_length(data: bytes) -> int:
+    """How many vectors a block has."""
+    return int.from_bytes(data[:4], "little")
+
+
+def extend_block(data: bytes, ordinals: list[int], rows: list[bytes]) -> bytes:
+    """A block with more vectors behind those that it has."""
+    count = block_length(data)
+    end = _BLOCK_HEAD + count * _ORDINAL_BYTES
+    head = (count + len(rows)).to_bytes(4, "little")
+    return b"".join([head, data[4:end], np.array(ordinals, "<u8").tobytes(), data[end:], *rows])
 
 
 def split_block(data: bytes, row_bytes: int) -> tuple[bytes, bytes]:

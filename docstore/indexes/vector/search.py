@@ -45,6 +45,9 @@ EXACT_NUMBERS: Final = 40_000_000
 DEFAULT_PROBES: Final = 10
 """Lists that are searched at least; more the more there are, and twice as many where bits make that cheap."""
 
+WIDE_BITS: Final = 384
+"""Bits of the codes of vectors with so many numbers that their neighbours lie in twice as many lists."""
+
 FAR: Final = 4
 """How many times as many lists are searched with a filter at first, and at most when all is beyond `max_dist`."""
 
@@ -143,7 +146,7 @@ class Search:
         """Whether the codes of all vectors are scored: of bits these are read in less time than it takes to choose."""
         head, coder = self.state.head, self.state.coder
         few = head.vectors * coder.code_bytes <= SCANNED_BYTES
-        return self.wanted.probes is None and isinstance(coder, Bits) and few and self.state.has_all_codes
+        return self.wanted.probes is None and isinstance(coder, Bits) and few
 
     def _by_all_codes(self, scan: Callable[[], Iterable[bytes]]) -> list[Answer]:
         with self.state.codes(self.engine) as codes:
@@ -227,7 +230,7 @@ class Search:
         """How many lists are searched first."""
         given = self.wanted.probes
         if given is None:
-            slope = 6 if isinstance(self.state.coder, Bits) else 3
+            slope = 6 if self.state.coder.bits >= WIDE_BITS else 3
             given = max(DEFAULT_PROBES, min(lists // 3, round(24 + slope * lists**0.5)))
         if self.wanted.keep is not None:
             given *= FAR

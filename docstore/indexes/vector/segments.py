@@ -70,11 +70,6 @@ def segments_of(head: Head) -> list[Segment]:
     return [Segment(*one) for one in head.segments]
 
 
-def has_all_codes(head: Head) -> bool:
-    """Whether the segments have all vectors of an index: those of an index that was made before there were any have not."""
-    return sum([one.alive for one in segments_of(head)]) == head.vectors
-
-
 def pack_segment(codes: Codes) -> bytes:
     """The record of a segment."""
     ordinals, columns, lengths = codes.ordinals, codes.prepared.rows, codes.prepared.squares
