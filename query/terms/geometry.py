@@ -229,6 +229,8 @@ def distance(
     if type(value) in _NUMBERS and type(other) in _NUMBERS:
         return vector_distance(value, other, measure)
     if measure is not None:
+        if not (type(value) is Geometry or type(other) is Geometry):
+            return vector_distance(value, other, measure)
         raise ReqlQueryLogicError("The option `measure` is for vectors; geometries have `geo_system` and `unit`.")
     return _geodesic_distance(value, other, geo_system, unit)
 

@@ -144,3 +144,39 @@ def test_a_vector_is_an_array_when_it_is_asked_to_be() -> None:
         assert r.vector([1, 0.5]).count().run(db) == 2
         assert r.vector(r.vector([1, 0]), type="int8").run(db).dtype == np.int8
         assert "VECTOR" in r.vector([1]).to_json_string().run(db)
+
+
+def test_rows_are_sorted_and_updated_by_how_far_their_vectors_are_from_one() -> None:
+    with docstore.connect() as db:
+        r.table_create("t").run(db)
+        r.table("t").insert([{"id": n, "v": np.array([n, 1], np.float32)} for n in range(5)]).run(db)
+        far = lambda row: r.distance(row["v"], [3, 1], measure="l2")  # noqa: E731
+        assert list(r.table("t").order_by(far)["id"].run(db)) == [3, 2, 4, 1, 0]
+        r.table("t").update(lambda row: {"far": far(row)}).run(db)
+        assert r.table("t").get(0)["far"].run(db) == 3
+        with pytest.raises(ReqlError, match=r"Could not prove|deterministic"):
+            r.table("t").index_create("far", far).run(db)
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "options", "message"),
+    [
+        ([1, 2], "x", {"measure": "l2"}, "Expected a vector or an array of numbers but found STRING."),
+        ([1, 2], [1], {}, "Expected two vectors of one length but found 2 and 1 numbers."),
+        (
+            [1, 2],
+            [0, 0],
+            {},
+            "Cannot reckon a distance: expected a vector that is not zero for the measure `cosine` but found",
+        ),
+        (r.vector([1, 0], type="bits"), [1, 0.5], {}, "Expected zeros and ones in a vector of bits but found 0.5."),
+        ([1, 2], [3, 4], {"measure": "TANIMOTO"}, "There is no measure `TANIMOTO`; the nearest is `jaccard`."),
+        ([1, 2], [3, 4], {"measure": "hamming"}, "Expected zeros and ones in a vector of bits but found 2."),
+        ([1, "a"], [3, 4], {"measure": "l1"}, "Expected numbers in a vector but found str 'a' at place 1."),
+        (r.point(1, 2), r.point(1, 2), {"measure": "l2"}, "The option `measure` is for vectors; geometries have"),
+    ],
+)
+def test_a_distance_that_cannot_be_says_why(left: Any, right: Any, options: Any, message: str) -> None:
+    with docstore.connect() as db, pytest.raises(ReqlError) as caught:
+        r.distance(left, right, **options).run(db)
+    assert caught.value.message.startswith(message)

@@ -214,7 +214,8 @@ class Search:
             return f"the codes of all {self.state.head.vectors:,} vectors, and the best of these"
         probes = lists if exact else min(lists, self._probes(lists))
         if probes == lists:
-            return f"all {self.state.head.vectors:,} vectors, exactly"
+            tested = ", the nearest of them tested until enough pass the filter" if self.wanted.keep is not None else ""
+            return f"all {self.state.head.vectors:,} vectors, exactly{tested}"
         more = ", more until enough pass the filter" if self.wanted.keep is not None else ""
         return f"{probes:,} of {lists:,} lists, of {self.state.head.vectors:,} vectors{more}"
 
