@@ -162,7 +162,7 @@ def _build(transaction: WritingTransaction, table: TableDefinition, index: Store
         if chunk is None:
             finished = True
         else:
-            updates += [(key, None, decode(data)) for key, data in chunk[:most]]
+            updates += [(chunk.key(place), None, document) for place, document in enumerate(chunk.read(decode)[:most])]
     refused = index.refusals(writer, updates)
     if refused:
         fail(transaction, Job(definition.space, table.id), next(iter(refused.values())))

@@ -15,6 +15,7 @@ import builtins
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
+from itertools import islice
 from math import inf
 from time import perf_counter
 from types import TracebackType
@@ -23,6 +24,7 @@ from typing import Any, Final, NamedTuple, Self
 import msgspec
 
 from docstore.errors import ClosedError
+from query.collection import paused_collection
 from query.errors import ReqlCursorEmpty, ReqlDriverError, ReqlError
 from query.locate import explain_error
 from query.printer import print_short
@@ -33,8 +35,8 @@ __all__ = ["Cursor"]
 
 BATCH_ROWS: Final = 1_000
 BATCH_BYTES: Final = 16 * 2**20
-SAMPLE_EVERY: Final = 16
-"""Rows between two that are measured, while they are small: measuring each would cost as much as reading it."""
+GROUP_ROWS: Final = 16
+"""Rows of which one is measured, while they are small: measuring each would cost as much as reading it."""
 
 
 class Batching(NamedTuple):
@@ -125,29 +127,14 @@ class Cursor:
 
     def fill(self) -> None:
         """Read the next batch."""
-        rows, (_, left, seconds, least, _), most = self._rows, self._batching, self._next_rows
-        self._next_rows = self._batching.rows
-        large, end = left // 4096, inf if seconds == inf else perf_counter() + seconds
-        until_sample = 0
         try:
-            with self._session:
-                for count, row in enumerate(self._stream, 1):
-                    rows.append(row)
-                    if until_sample == 0:
-                        size = len(_measure.encode(row))
-                        until_sample = SAMPLE_EVERY if size < large else 1
-                        left -= size * until_sample
-                    until_sample -= 1
-                    if count >= most or (left <= 0 and count >= least):
-                        return
-                    if end != inf and count >= least and perf_counter() > end:
-                        return
-                self._exhausted = True
+            with self._session, paused_collection():
+                self._exhausted = self._read()
         except ReqlError as error:
             self._error, self._exhausted = error, True
             self._error = told = self._retell(error)
             explain_error(told, self._query, None)
-            if not rows:
+            if not self._rows:
                 raise told from None
         except BaseException:
             # A stream that was broken off looks as if it had ended, and must not be taken for that.
@@ -155,6 +142,25 @@ class Cursor:
             raise
         finally:
             self._convert = self._conversion()
+
+    def _read(self) -> bool:
+        """Read rows in groups, whose last one is measured, until the batch is large enough; whether the stream has ended."""
+        stream, rows, (_, left, seconds, least, _), most = self._stream, self._rows, self._batching, self._next_rows
+        self._next_rows = self._batching.rows
+        large, end = left // 4096, inf if seconds == inf else perf_counter() + seconds
+        size, count = large, 0
+        while True:
+            wanted = 1 if size >= large or end != inf else min(GROUP_ROWS, most - count)
+            before = len(rows)
+            rows.extend(islice(stream, wanted))
+            found = len(rows) - before
+            if found < wanted:
+                return True
+            count += found
+            size = len(_measure.encode(rows[-1]))
+            left -= size * found
+            if count >= most or (count >= least and (left <= 0 or (end != inf and perf_counter() > end))):
+                return False
 
     def next(self, wait: bool | float = True) -> Any:
         """The next row; ReqlCursorEmpty, which is also a StopIteration, after the last one.
@@ -187,7 +193,15 @@ class Cursor:
         return row if self._convert is None else self._convert(row)
 
     def __iter__(self) -> Iterator[Any]:
-        return self
+        rows = self._rows
+        while True:
+            while rows and self._convert is None and self._guard is None:
+                yield rows.popleft()
+            try:
+                row = self.__next__()
+            except ReqlCursorEmpty:
+                return
+            yield row
 
     def close(self) -> None:
         """Give up what has not been read. Closing twice does nothing."""

@@ -31,6 +31,7 @@ from typing import Any, Final, TypedDict, cast
 
 import msgspec
 
+from docstore import native
 from docstore.errors import CorruptStoreError
 from query.errors import ReqlInternalError, ReqlQueryLogicError, ReqlResourceLimitError
 from query.geometries import PSEUDO_TYPE, Geometry
@@ -79,7 +80,7 @@ def _extension_of(value: object) -> msgspec.msgpack.Ext:
     raise ReqlInternalError(f"Expected a value to write but found {describe(value)}.")
 
 
-def _value_of(code: int, data: memoryview) -> Value:
+def _value_of(code: int, data: memoryview | bytes) -> Value:
     if code == _TIME:
         return Time.at(*_time_form.unpack(data))
     if code == _GEOMETRY:
@@ -155,12 +156,18 @@ def _nesting_error() -> ReqlQueryLogicError:
     return ReqlQueryLogicError(f"Document nested too deeply for disk writes (limit {MAX_NESTING} levels).")
 
 
-def decode_document(data: bytes) -> Document:
+def _decode_document(data: bytes) -> Document:
     """The document with this stored form; CorruptStoreError where it is none."""
     try:
         return _decode(data)
     except _DECODE_ERRORS as error:
         raise _corrupt(data, error) from None
+
+
+decode_document: Callable[[bytes], Document] = (
+    native.documents.DocumentReader(_decode_document, _value_of) if native.AVAILABLE else _decode_document
+)
+"""The document with this stored form; CorruptStoreError where it is none."""
 
 
 @lru_cache(maxsize=1024)
@@ -171,13 +178,16 @@ def fields_decoder(names: frozenset[str]) -> Callable[[bytes], Document]:
     """
     if not names:
         return lambda _: {}
+    slow = restricted_decoder(names)
+    if native.AVAILABLE and len(names) <= native.documents.MAX_FIELDS_OF_A_READER:
+        return native.documents.FieldsReader(sorted(names), slow, _value_of)
     # msgspec compares names with the UTF-8 that a str caches once it has been asked for it, and takes a str that has
     # not, and is not ASCII, for the empty name. Encoding the names asks; whether that was enough is looked at.
     probe = _encode(dict.fromkeys([*names, ""]))
     wanted: Any = TypedDict("wanted", dict.fromkeys(names, Any), total=False)  # type: ignore[misc]
     decode: Callable[[bytes], Document] = cast(Any, msgspec.msgpack.Decoder(wanted, ext_hook=_value_of)).decode
     if decode(probe) != dict.fromkeys(names):
-        return restricted_decoder(names)
+        return slow
 
     def decode_fields(data: bytes) -> Document:
         try:
@@ -192,7 +202,7 @@ def restricted_decoder(names: frozenset[str]) -> Callable[[bytes], Document]:
     """What `fields_decoder` does, done slowly: decode the whole document, then take what is wanted."""
 
     def decode_fields(data: bytes) -> Document:
-        return {name: item for name, item in decode_document(data).items() if name in names}
+        return {name: item for name, item in _decode_document(data).items() if name in names}
 
     return decode_fields
 

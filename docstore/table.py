@@ -81,16 +81,15 @@ class StoredTable:
 
     def get(self, run: Run, key: Value) -> Document | None:
         """See `query.runtime.Table`."""
-        data = run.transaction.engine.get(self._space, primary_key(key))
-        return None if data is None else decode_document(data)
+        found: Document | None = run.transaction.engine.read(self._space, primary_key(key), decode_document)
+        return found
 
     def get_many(self, run: Run, keys: Sequence[Value]) -> list[Document | None]:
         """See `query.runtime.Table`."""
         wanted, engine = [primary_key(key) for key in keys], run.transaction.engine
         found: list[Document | None] = []
         for start in range(0, len(wanted), LARGEST_BATCH):
-            batch = engine.get_many(self._space, wanted[start : start + LARGEST_BATCH])
-            found += [None if data is None else decode_document(data) for data in batch]
+            found += engine.rows(self._space, wanted[start : start + LARGEST_BATCH]).read(decode_document)
         return found
 
     def scan(self, run: Run, fields: Fields, keep: Keep | None) -> Iterator[Document]:

@@ -10,7 +10,7 @@ at or below its watermark, a failed one of none.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import itemgetter
 from typing import Any, Final, Protocol, TypeAlias
 
@@ -18,7 +18,8 @@ from docstore.catalog import IndexDefinition, TableDefinition
 from docstore.documents import decode_document, fields_decoder
 from docstore.errors import CorruptStoreError
 from docstore.storage.engine import ReadTransaction, WriteTransaction
-from query.errors import ReqlNonExistenceError, ReqlOpFailedError
+from docstore.storage.rows import Rows
+from query.errors import ReqlError, ReqlNonExistenceError, ReqlOpFailedError
 from query.runtime import Document, Fields, Index, Keep, Run
 from query.values import Value
 
@@ -119,6 +120,30 @@ def reader(fields: Fields, keep: Keep | None) -> Callable[[bytes], Document | No
         return row if rest is None else rest(data)
 
     return read
+
+
+def chooser(fields: Fields, keep: Keep | None) -> Callable[[Rows], Iterable[tuple[int, Document]]]:
+    """What gives of some rows those that `keep` lets through, decoded in the fields asked for, each with its place."""
+    if keep is None:
+        decode = decoder(fields)
+        return lambda rows: enumerate(rows.read(decode))
+    look, test, rest = two_phases(fields, keep)
+
+    def one_by_one(rows: Rows) -> Iterator[tuple[int, Document]]:
+        for place, row in enumerate(rows.read(look)):
+            if test(row):
+                yield place, (row if rest is None else rows.read_some(rest, [place])[0])
+
+    def choose(rows: Rows) -> Iterable[tuple[int, Document]]:
+        try:
+            if rest is None:
+                return [(place, row) for place, row in enumerate(rows.read(look)) if test(row)]
+            places = [place for place, row in enumerate(rows.read(look)) if test(row)]
+        except ReqlError:  # of a row that may never be asked for
+            return one_by_one(rows)
+        return zip(places, rows.read_some(rest, places), strict=True)
+
+    return choose
 
 
 def two_phases(fields: Fields, keep: Keep) -> tuple[Decode, Callable[[Document], bool], Decode | None]:

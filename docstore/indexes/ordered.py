@@ -29,11 +29,11 @@ from docstore.indexes.base import (
     Entry,
     Update,
     changing,
+    chooser,
     current_engine,
     decoder,
     differences,
     missing_row,
-    reader,
     refuse_null,
 )
 from docstore.indexes.function import IndexFunction
@@ -52,6 +52,7 @@ from docstore.keys import (
     prefix_successor,
 )
 from docstore.storage.engine import ReadTransaction, WriteTransaction
+from docstore.storage.rows import Rows
 from query.errors import ReqlError
 from query.runtime import Document, Fields, Keep, Range, Run
 from query.values import Value
@@ -131,16 +132,12 @@ class OrderedIndex(WithoutShapes):
 
     def _of_key(self, run: Run, key: bytes, fields: Fields, keep: Keep | None) -> Iterator[Document]:
         """The documents of one key that is not cut."""
-        read, rows, space = reader(fields, keep), self._table.space, self._space
+        chosen, space = chooser(fields, keep), self._space
         size, engine = FIRST_BATCH, run.transaction.engine
         members = engine.members(space, key)
         while batch := list(islice(members, size)):
-            for data in engine.get_many(rows, batch):
-                if data is None:
-                    raise missing_row(self.name, self._table)
-                row = read(data)
-                if row is not None:
-                    yield row
+            for _, row in chosen(self._rows(engine, batch)):
+                yield row
             if len(batch) < size:
                 return
             size = min(2 * size, LARGEST_BATCH)
@@ -158,14 +155,17 @@ class OrderedIndex(WithoutShapes):
     def _between(
         self, run: Run, part: KeyRange, fields: Fields, keep: Keep | None, *, reverse: bool
     ) -> Iterator[Document]:
-        read, rows = reader(fields, keep), self._table.space
+        chosen = chooser(fields, keep)
         for members in self._batches(run, part, reverse):
-            for data in run.transaction.engine.get_many(rows, members):
-                if data is None:
-                    raise missing_row(self.name, self._table)
-                row = read(data)
-                if row is not None:
-                    yield row
+            for _, row in chosen(self._rows(run.transaction.engine, members)):
+                yield row
+
+    def _rows(self, engine: ReadTransaction, members: list[bytes]) -> Rows:
+        """The rows of members, which must be there."""
+        rows = engine.rows(self._table.space, members).present()
+        if len(rows) < len(members):
+            raise missing_row(self.name, self._table)
+        return rows
 
     def _batches(self, run: Run, part: KeyRange, reverse: bool) -> Iterator[list[bytes]]:
         """The members of a range in its order; each batch is to be read in the transaction of the moment."""
@@ -203,10 +203,8 @@ class OrderedIndex(WithoutShapes):
         first = last = b""
         while batch := list(islice(members, LARGEST_BATCH)):
             first, last = first or batch[0], batch[-1]
-            for member, data in zip(batch, engine.get_many(self._table.space, batch), strict=True):
-                if data is None:
-                    raise missing_row(self.name, self._table)
-                forms = self.forms_of(decode(data))
+            for member, document in zip(batch, self._rows(engine, batch).read(decode), strict=True):
+                forms = self.forms_of(document)
                 found += [(form, member) for form in forms if form[:MAX_KEY_BYTES] == key and part.holds(form)]
             run.check_size(len(found))
         found.sort(reverse=reverse)

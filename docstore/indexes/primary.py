@@ -5,16 +5,14 @@ Primary keys are stored whole, so a bound that is longer than any of them can be
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Final, TypeAlias
 
 from docstore.catalog import TableDefinition
-from docstore.documents import fields_decoder
-from docstore.indexes.base import LARGEST_BATCH, current_engine, decoder, reader, refuse_null, two_phases
+from docstore.indexes.base import LARGEST_BATCH, chooser, current_engine, reader, refuse_null
 from docstore.indexes.refusing import WithoutShapes
 from docstore.keys import MAX_KEY_BYTES, check_key, key_range, prefix_successor, primary_key
-from query.errors import ReqlError
 from query.runtime import Document, Fields, Keep, Range, Run
 from query.values import Value
 
@@ -34,12 +32,11 @@ def scan(
 def _scan_forward(
     run: Run, table: TableDefinition, part: Part, fields: Fields, keep: Keep | None
 ) -> Iterator[Document]:
-    """Rows are decoded and tested in chunks, which is the fastest; what comes out is each with its stored form."""
-    chunk_of = _all_of(fields) if keep is None else _kept_of(fields, keep)
-    engine = run.transaction.engine
+    """Rows are decoded and tested in chunks, which is the fastest; what comes out is each with its place in the chunk."""
+    chosen, engine = chooser(fields, keep), run.transaction.engine
     while True:
-        for chunk in engine.scan_values(table.space, *part):
-            for row, data in chunk_of(chunk):  # noqa: B007 - where it stopped
+        for chunk in engine.scan_rows(table.space, *part):
+            for place, row in chosen(chunk):  # noqa: B007 - where it stopped
                 yield row
                 if run.transaction.engine is not engine:
                     break
@@ -48,37 +45,8 @@ def _scan_forward(
             break
         else:
             return
-        key = primary_key(fields_decoder(frozenset({table.primary_key}))(data)[table.primary_key])
+        key = chunk.key(place)
         engine, part = current_engine(run, table), after(key, part, False)
-
-
-Pairs: TypeAlias = Iterable[tuple[Document, bytes]]
-
-
-def _all_of(fields: Fields) -> Callable[[list[bytes]], Pairs]:
-    decode = decoder(fields)
-    return lambda chunk: zip(map(decode, chunk), chunk, strict=True)
-
-
-def _kept_of(fields: Fields, keep: Keep) -> Callable[[list[bytes]], Pairs]:
-    look, test, rest = two_phases(fields, keep)
-
-    def one_by_one(chunk: list[bytes]) -> Pairs:
-        for data in chunk:
-            row = look(data)
-            if test(row):
-                yield (row if rest is None else rest(data)), data
-
-    def kept_of(chunk: list[bytes]) -> Pairs:
-        try:
-            if rest is None:
-                return [(row, data) for row, data in zip(map(look, chunk), chunk, strict=True) if test(row)]
-            kept = [data for row, data in zip(map(look, chunk), chunk, strict=True) if test(row)]
-        except ReqlError:  # of a row that may never be asked for
-            return one_by_one(chunk)
-        return zip(map(rest, kept), kept, strict=True)
-
-    return kept_of
 
 
 def _scan_backward(
@@ -123,13 +91,12 @@ class PrimaryIndex(WithoutShapes):
         return self._get_all(run, [primary_key(key) for key in keys], fields, keep)
 
     def _get_all(self, run: Run, keys: list[bytes], fields: Fields, keep: Keep | None) -> Iterator[Document]:
-        read, engine = reader(fields, keep), run.transaction.engine
+        chosen, engine = chooser(fields, keep), run.transaction.engine
         for start in range(0, len(keys), LARGEST_BATCH):
             if run.transaction.engine is not engine:
                 engine = current_engine(run, self._table)
-            for data in engine.get_many(self._table.space, keys[start : start + LARGEST_BATCH]):
-                if data is not None and (row := read(data)) is not None:
-                    yield row
+            for _, row in chosen(engine.rows(self._table.space, keys[start : start + LARGEST_BATCH]).present()):
+                yield row
 
     def between(
         self, run: Run, bounds: Range, fields: Fields, keep: Keep | None, *, reverse: bool = False

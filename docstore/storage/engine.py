@@ -11,7 +11,8 @@ Rules for all engines:
 - There is one `WriteTransaction` at a time over all threads and processes; it sees its own writes.
 - Every scan is lazy and stays valid while its own transaction writes *behind* it, not ahead of it; whoever changes what
   is ahead of a scan collects first. A scan dies with its transaction.
-- What a transaction returns is plain `bytes`, valid for ever; but for what `borrowed` lends.
+- What a transaction returns is plain `bytes`, valid for ever; but for what `borrowed` lends, and for `Rows`, which are to be
+  read before its end.
 - A transaction belongs to the thread that began it, and is a context manager: left with an error it aborts, left without
   one a write transaction commits and a read transaction ends.
 - After `commit` or `abort` every call raises `TransactionClosedError`.
@@ -27,6 +28,7 @@ from types import TracebackType
 from typing import Protocol, Self, TypeVar
 
 from docstore.errors import StoreFullError
+from docstore.storage.rows import Rows
 
 Result = TypeVar("Result")
 
@@ -85,11 +87,14 @@ class ReadTransaction(Protocol):
     ) -> Iterator[tuple[bytes, bytes]]:
         """(key, value) of a map for low <= key < high, in key order or against it; `high=None` is the space's end."""
 
-    def scan_values(self, space: int, low: bytes = b"", high: bytes | None = None) -> Iterator[list[bytes]]:
-        """The values alone of `scan`, forwards, in lists that grow: the fastest way through many rows."""
+    def read(self, space: int, key: bytes, decode: Callable[[bytes], Result]) -> Result | None:
+        """What `decode` makes of the value of a key of a map, None where there is none."""
 
-    def scan_rows(self, space: int, low: bytes = b"") -> Iterator[list[tuple[bytes, bytes]]]:
-        """(key, value) of a map from a key on, in lists; nothing is written to the map meanwhile."""
+    def rows(self, space: int, keys: Sequence[bytes]) -> Rows:
+        """The rows of many keys of a map, in the order of `keys`."""
+
+    def scan_rows(self, space: int, low: bytes = b"", high: bytes | None = None) -> Iterator[Rows]:
+        """The rows of `scan`, forwards, in chunks that grow: the fastest way through many."""
 
     def scan_entries(
         self,

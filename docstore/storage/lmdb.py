@@ -18,6 +18,7 @@ from weakref import ref
 
 import lmdb
 
+from docstore import native
 from docstore.errors import ClosedError, ForkedError, ReadOnlyError, StoreError, TransactionError
 from docstore.limits import BUSY_TIMEOUT_SECONDS, SOFT_ROOM_BYTES
 from docstore.storage.engine import GrowNeeded, WriteTransaction
@@ -27,6 +28,9 @@ from docstore.storage.place import check_new_place
 from docstore.storage.registry import SharedStore, acquire_store
 
 __all__ = ["LmdbEngine", "open_lmdb"]
+
+if native.AVAILABLE:
+    from docstore.storage.lmdb_native import NativeRead
 
 Result = TypeVar("Result")
 
@@ -63,7 +67,7 @@ class LmdbEngine:
             raise self._unusable()
         if store.soft.group is not None:
             store.soft.settle()
-        return LmdbRead(store)
+        return NativeRead(store) if store.map_address else LmdbRead(store)
 
     def begin_write(self, timeout_seconds: float | None = None) -> LmdbWrite:
         """See `Engine.begin_write`."""

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from threading import get_ident
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 from weakref import ref
 
 import lmdb
@@ -27,8 +27,11 @@ from docstore.errors import (
 )
 from docstore.limits import MAX_READERS
 from docstore.storage.engine import MAX_KEY_BYTES, MAX_MEMBER_BYTES
-from docstore.storage.lmdb_scan import Bounds, Cursor, Entry, chunks, prefixes, row_chunks
+from docstore.storage.lmdb_scan import Bounds, Cursor, Entry, prefixes
+from docstore.storage.rows import ListRows, Rows, chunked
 from docstore.storage.registry import SharedStore
+
+Result = TypeVar("Result")
 
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 """Errors of a write to a disk that is full. LMDB says EIO when only a part was written."""
@@ -146,23 +149,18 @@ class LmdbRead:
         """See `ReadTransaction.scan`."""
         return self._rows(self._cursor(self._map(space)), Bounds(space, low, high, reverse), None)
 
-    def scan_values(self, space: int, low: bytes = b"", high: bytes | None = None) -> Iterator[list[bytes]]:
-        """See `ReadTransaction.scan_values`."""
-        bounds, cursor = Bounds(space, low, high, False), self._cursor(self._map(space))
-        try:
-            if bounds.place(cursor, None):
-                yield from chunks(cursor, bounds)
-        except lmdb.Error as error:
-            raise self._failure(error) from error
+    def read(self, space: int, key: bytes, decode: Callable[[bytes], Result]) -> Result | None:
+        """See `ReadTransaction.read`."""
+        data = self.get(space, key)
+        return None if data is None else decode(data)
 
-    def scan_rows(self, space: int, low: bytes = b"") -> Iterator[list[tuple[bytes, bytes]]]:
+    def rows(self, space: int, keys: Sequence[bytes]) -> Rows:
+        """See `ReadTransaction.rows`."""
+        return ListRows(self.get_many(space, keys))
+
+    def scan_rows(self, space: int, low: bytes = b"", high: bytes | None = None) -> Iterator[Rows]:
         """See `ReadTransaction.scan_rows`."""
-        bounds, cursor = Bounds(space, low, None, False), self._cursor(self._map(space))
-        try:
-            if bounds.place(cursor, None):
-                yield from row_chunks(cursor, bounds)
-        except lmdb.Error as error:
-            raise self._failure(error) from error
+        return chunked(self.scan(space, low, high))
 
     def scan_entries(
         self,
@@ -196,6 +194,11 @@ class LmdbRead:
             del store.gate.guests[id(self)]
             if not store.holders:
                 store.dispose_if_unused()
+
+    def check_open(self) -> None:
+        """TransactionClosedError once it has ended; ForkedError in the child of a fork."""
+        if self.closed:
+            raise _forked() if self._store.forked else _ended()
 
     def mark_forked(self) -> Any:
         """Make every use an error; what is returned must be kept alive for ever."""

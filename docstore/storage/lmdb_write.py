@@ -28,7 +28,7 @@ import lmdb
 from docstore.errors import TransactionError
 from docstore.storage.engine import GrowNeeded, check_member, check_members
 from docstore.storage.lmdb_read import ENDED, FORKED, LmdbRead
-from docstore.storage.lmdb_scan import LARGEST_CHUNK, Bounds, Cursor, Entry, prefixes
+from docstore.storage.lmdb_scan import Bounds, Cursor, Entry, prefixes
 from docstore.storage.registry import SharedStore
 
 _ids: Final = itertools.count(-1, -1)
@@ -92,12 +92,6 @@ class LmdbWrite(LmdbRead):
             if parent is not None:
                 raise parent._failure(error) from error
             return self._begin_again(error, write=True)
-
-    def scan_values(self, space: int, low: bytes = b"", high: bytes | None = None) -> Iterator[list[bytes]]:
-        """See `ReadTransaction.scan_values`; by way of the scan, which knows about writes."""
-        rows = self.scan(space, low, high)
-        while chunk := [value for _, value in itertools.islice(rows, LARGEST_CHUNK)]:
-            yield chunk
 
     def put(self, space: int, key: bytes, value: bytes) -> None:
         """See `WriteTransaction.put`."""

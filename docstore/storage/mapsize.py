@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import mmap
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Lock, get_ident
 from typing import Any, Final, Protocol
@@ -43,6 +43,8 @@ class MapGate:
     def __init__(self, path: str, patience_seconds: float) -> None:
         self.guests: dict[int, ref[Any]] = {}
         self.remapping = False
+        self.remapped: Callable[[], None] = lambda: None
+        """Called when the map has another place, before a transaction begins there."""
         self._path = path
         self._patience_seconds = patience_seconds
         self._mutex = Lock()
@@ -88,6 +90,7 @@ class MapGate:
         with self.alone():
             faults.reach("before_map_growth")
             self.environment.set_mapsize(size_bytes)
+            self.remapped()
             faults.reach("after_map_growth")
 
     @contextmanager

@@ -8,20 +8,22 @@ nobody else looks at before `commit` moves the number on, and keeps an undo log;
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from threading import get_ident
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 from weakref import ref
 
 from docstore.errors import TransactionClosedError, TransactionError
 from docstore.storage.engine import MAX_KEY_BYTES, check_member
 from docstore.storage.memory_state import MemoryState, Undo, undo_changes
+from docstore.storage.rows import ListRows, Rows, chunked
 from docstore.storage.versions import GONE, VersionedTable
 
+Result = TypeVar("Result")
+
 _write_ids: Final = itertools.count(-1, -1)
-_CHUNK: Final = 256
 _EMPTY: Final = VersionedTable()
 _BEHIND_ALL: Final = b"\xff" * (MAX_KEY_BYTES + 1)
 
@@ -63,17 +65,18 @@ class MemoryRead:
         table = self._state.maps.get(space, _EMPTY)
         return self._alive(table.range(low, _BEHIND_ALL if high is None else high, self._at, reverse))
 
-    def scan_values(self, space: int, low: bytes = b"", high: bytes | None = None) -> Iterator[list[bytes]]:
-        """See `ReadTransaction.scan_values`."""
-        rows = self.scan(space, low, high)
-        while chunk := [value for _, value in itertools.islice(rows, _CHUNK)]:
-            yield chunk
+    def read(self, space: int, key: bytes, decode: Callable[[bytes], Result]) -> Result | None:
+        """See `ReadTransaction.read`."""
+        data = self.get(space, key)
+        return None if data is None else decode(data)
 
-    def scan_rows(self, space: int, low: bytes = b"") -> Iterator[list[tuple[bytes, bytes]]]:
+    def rows(self, space: int, keys: Sequence[bytes]) -> Rows:
+        """See `ReadTransaction.rows`."""
+        return ListRows(self.get_many(space, keys))
+
+    def scan_rows(self, space: int, low: bytes = b"", high: bytes | None = None) -> Iterator[Rows]:
         """See `ReadTransaction.scan_rows`."""
-        rows = self.scan(space, low)
-        while chunk := list(itertools.islice(rows, _CHUNK)):
-            yield chunk
+        return chunked(self.scan(space, low, high))
 
     def scan_entries(
         self,

@@ -24,17 +24,21 @@ import os
 import time
 from collections.abc import Callable
 from threading import RLock, get_ident
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import lmdb
 from lmdb import _envid
 
+from docstore import native
 from docstore.errors import NotAStoreError, StoreError
 from docstore.limits import MAP_BYTES, MAX_READERS, MIN_MAP_BYTES, READER_CHECK_SECONDS
 from docstore.storage.lock import WriteLock
 from docstore.storage.mapsize import MapGate
 from docstore.storage.place import check_place
 from docstore.storage.soft import SoftWrites
+
+if TYPE_CHECKING:
+    from docstore.native.pages import Snapshot
 
 _NAMES: Final = (b"catalog", b"maps", b"multimaps")
 
@@ -59,6 +63,11 @@ class SharedStore:
         self._sync = sync
         self._readers_checked = time.monotonic()
         self.gate = MapGate(path, busy_timeout)
+        self.gate.remapped = self._find_map
+        self.map_address = 0
+        """Where the memory map begins, for compiled code; 0 where there is none, or it cannot read this file."""
+        self.snapshot: Snapshot | None = None
+        """The tree of all maps as the last transaction saw it that read it with compiled code."""
         self.lost_writes: list[Any] = []
         """A `LostWrite` for each write transaction that was lost without an end."""
         self.soft = SoftWrites(path)
@@ -123,7 +132,16 @@ class SharedStore:
             raise
         self.environment = self.gate.environment = environment
         self.page_bytes: int = environment.stat()["psize"]
+        self._find_map()
         self.lock = lock
+
+    def _find_map(self) -> None:
+        """Have compiled code look where the map is."""
+        self.snapshot = None
+        if native.AVAILABLE:
+            with self.environment.begin(buffers=True) as transaction:
+                record = transaction.get(_NAMES[1])
+                self.map_address = 0 if record is None else native.pages.map_address(record, self.page_bytes)
 
     def release(self) -> None:
         """One holder less."""

@@ -1,0 +1,15 @@
+from collections.abc import Callable, Iterable
+from typing import Any
+
+MAX_FIELDS_OF_A_READER: int
+
+class Reader:
+    def __call__(self, data: bytes, /) -> dict[str, Any]: ...
+
+class DocumentReader(Reader):
+    def __init__(self, fallback: Callable[[bytes], dict[str, Any]], value_of: Callable[[int, bytes], Any]) -> None: ...
+
+class FieldsReader(Reader):
+    def __init__(
+        self, names: Iterable[str], fallback: Callable[[bytes], dict[str, Any]], value_of: Callable[[int, bytes], Any]
+    ) -> None: ...

@@ -1,0 +1,468 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, binding=False
+"""Decoders of documents in MessagePack, as `docstore.documents` stores them.
+
+A `Reader` turns the bytes of one document into a dict, from `bytes` when it is called, or from memory through `read`.
+A `DocumentReader` gives all of it; a `FieldsReader` gives some top-level fields, in the order in which they are stored, and
+steps over the others; what comes after the last of them is not looked at.
+
+Whatever is not as expected (an unknown type, a key that is no string, bytes that end too soon or go on too long, text that is
+not UTF-8, nesting beyond `MAX_DEPTH`) goes to the `fallback`, which decodes the same bytes in Python and knows the errors.
+
+Keys of up to `KEY_BYTES` bytes are kept in a table, so that the same key is the same `str`, hashed once.
+"""
+
+from cpython.bytes cimport PyBytes_FromStringAndSize, PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.dict cimport PyDict_SetItem
+from cpython.float cimport PyFloat_FromDouble
+from cpython.long cimport PyLong_FromLongLong, PyLong_FromUnsignedLongLong
+from cpython.ref cimport Py_INCREF, Py_XDECREF, PyObject
+from cpython.unicode cimport PyUnicode_DecodeUTF8
+from sys import intern
+
+from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint16_t, uint32_t, uint64_t
+from libc.string cimport memcmp, memcpy
+
+cdef extern from "Python.h":
+    dict _PyDict_NewPresized(Py_ssize_t size)
+    object PyUnicode_New(Py_ssize_t size, Py_UCS4 maxchar)
+    void* PyUnicode_DATA(object text)
+    Py_ssize_t PyUnicode_GET_LENGTH(object text)
+
+cdef extern from *:
+    """
+    #define load16(p) __builtin_bswap16(*(const uint16_t*)memcpy(&(uint16_t){0}, (p), 2))
+    #define load32(p) __builtin_bswap32(*(const uint32_t*)memcpy(&(uint32_t){0}, (p), 4))
+    #define load64(p) __builtin_bswap64(*(const uint64_t*)memcpy(&(uint64_t){0}, (p), 8))
+    """
+    uint16_t load16(const unsigned char* data) nogil
+    uint32_t load32(const unsigned char* data) nogil
+    uint64_t load64(const unsigned char* data) nogil
+
+cdef enum:
+    TEXT_BYTES = 32
+    TEXT_SLOTS = 4096
+    MAX_DEPTH = 200
+    HIGH_BIT = 0x80
+    MAX_FIELDS = 16
+
+
+class Unexpected(Exception):
+    """What the compiled decoder does not know; the decoder in Python is asked then. Never leaves this module."""
+
+
+MAX_FIELDS_OF_A_READER = MAX_FIELDS
+
+cdef object _unexpected = Unexpected()
+cdef PyObject* _texts[TEXT_SLOTS]
+
+
+cdef struct Input:
+    const unsigned char* at
+    const unsigned char* end
+
+
+cdef int _refuse() except -1:
+    raise _unexpected
+
+
+cdef inline int _need(Input* source, Py_ssize_t size) except -1:
+    """Make sure that so many bytes follow."""
+    if source.end - source.at < size:
+        _refuse()
+    return 0
+
+
+cdef inline bint _is_ascii(const unsigned char* data, Py_ssize_t size) noexcept nogil:
+    cdef uint64_t word, all_bits = 0
+    while size >= 8:
+        memcpy(&word, data, 8)
+        all_bits |= word
+        data += 8
+        size -= 8
+    cdef unsigned char rest = 0
+    while size > 0:
+        rest |= data[0]
+        data += 1
+        size -= 1
+    return not (all_bits & 0x8080808080808080ULL) and not (rest & HIGH_BIT)
+
+
+cdef inline uint32_t _slot(const unsigned char* data, Py_ssize_t size) noexcept nogil:
+    """The place of a short text in the table of texts."""
+    cdef uint64_t first = 0, last = 0
+    if size >= 8:
+        memcpy(&first, data, 8)
+        memcpy(&last, data + size - 8, 8)
+    elif size >= 4:
+        memcpy(&first, data, 4)
+        memcpy(&last, data + size - 4, 4)
+    else:
+        first = data[0] | <uint64_t> data[size >> 1] << 8 | <uint64_t> data[size - 1] << 16
+    first = (first ^ (last << 5 | last >> 59) ^ <uint64_t> size) * 0x9E3779B97F4A7C15ULL
+    return <uint32_t> (first >> 40) & (TEXT_SLOTS - 1)
+
+
+cdef inline object _text(const unsigned char* data, Py_ssize_t size):
+    cdef uint32_t slot
+    cdef PyObject* known
+    if 0 < size <= TEXT_BYTES:
+        slot = _slot(data, size)
+        known = _texts[slot]
+        if known != NULL and PyUnicode_GET_LENGTH(<object> known) == size and memcmp(
+            PyUnicode_DATA(<object> known), data, size
+        ) == 0:
+            return <object> known
+        if _is_ascii(data, size):
+            text = PyUnicode_New(size, 127)
+            memcpy(PyUnicode_DATA(text), data, size)
+            Py_INCREF(text)
+            _texts[slot] = <PyObject*> text
+            Py_XDECREF(known)
+            return text
+    elif size and _is_ascii(data, size):
+        text = PyUnicode_New(size, 127)
+        memcpy(PyUnicode_DATA(text), data, size)
+        return text
+    return PyUnicode_DecodeUTF8(<const char*> data, size, NULL)
+
+
+cdef inline Py_ssize_t _text_size(Input* source) except -1:
+    """The size of the string that begins here; the input then stands at its first byte."""
+    cdef Py_ssize_t size
+    if source.end > source.at and (source.at[0] & 0xE0) == 0xA0:
+        size = source.at[0] & 0x1F
+        source.at += 1
+        _need(source, size)
+        return size
+    return _long_text_size(source)
+
+
+cdef Py_ssize_t _long_text_size(Input* source) except -1:
+    cdef Py_ssize_t size
+    _need(source, 1)
+    cdef unsigned char head = source.at[0]
+    if head == 0xD9:
+        _need(source, 2)
+        size = source.at[1]
+        source.at += 2
+    elif head == 0xDA:
+        _need(source, 3)
+        size = load16(source.at + 1)
+        source.at += 3
+    elif head == 0xDB:
+        _need(source, 5)
+        size = load32(source.at + 1)
+        source.at += 5
+    else:
+        _refuse()
+    _need(source, size)
+    return size
+
+
+cdef Py_ssize_t _map_size(Input* source) except -1:
+    """The number of entries of the map that begins here; the input then stands at the first."""
+    _need(source, 1)
+    cdef unsigned char head = source.at[0]
+    cdef Py_ssize_t size
+    if 0x80 <= head <= 0x8F:
+        size = head & 0x0F
+        source.at += 1
+    elif head == 0xDE:
+        _need(source, 3)
+        size = load16(source.at + 1)
+        source.at += 3
+    elif head == 0xDF:
+        _need(source, 5)
+        size = load32(source.at + 1)
+        source.at += 5
+    else:
+        raise _unexpected
+    if size > source.end - source.at:
+        raise _unexpected
+    return size
+
+
+cdef object _map(Reader reader, Input* source, Py_ssize_t size, int depth):
+    cdef dict found = _PyDict_NewPresized(size)
+    cdef Py_ssize_t key_size, field
+    for field in range(size):
+        key_size = _text_size(source)
+        key = _text(source.at, key_size)
+        source.at += key_size
+        PyDict_SetItem(found, key, _value(reader, source, depth))
+    return found
+
+
+cdef object _list(Reader reader, Input* source, Py_ssize_t size, int depth):
+    if size > source.end - source.at:
+        raise _unexpected
+    cdef list found = []
+    cdef Py_ssize_t place
+    for place in range(size):
+        found.append(_value(reader, source, depth))
+    return found
+
+
+cdef object _extension(Reader reader, Input* source, Py_ssize_t head_size, Py_ssize_t size):
+    """A value of an extension type, whose head, without the code, has been looked at."""
+    _need(source, head_size + 1 + size)
+    code = <int8_t> source.at[head_size]
+    data = PyBytes_FromStringAndSize(<const char*> source.at + head_size + 1, size)
+    source.at += head_size + 1 + size
+    reader.python_calls += 1
+    return reader.value_of(code, data)
+
+
+cdef object _value(Reader reader, Input* source, int depth):
+    """The value that begins here; the input then stands behind it."""
+    _need(source, 1)
+    cdef unsigned char head = source.at[0]
+    cdef Py_ssize_t size
+    cdef double number
+    cdef float small
+    cdef uint64_t bits
+    cdef uint32_t few_bits
+    if head <= 0x7F:
+        source.at += 1
+        return PyLong_FromLongLong(head)
+    if 0xA0 <= head <= 0xBF or 0xD9 <= head <= 0xDB:
+        size = _text_size(source)
+        text = _text(source.at, size)
+        source.at += size
+        return text
+    if head >= 0xE0:
+        source.at += 1
+        return PyLong_FromLongLong(<int8_t> head)
+    if head <= 0x9F or 0xDC <= head <= 0xDF:
+        if depth >= MAX_DEPTH:
+            raise _unexpected
+        if head <= 0x8F or head >= 0xDE:
+            size = _map_size(source)
+            return _map(reader, source, size, depth + 1)
+        if head <= 0x9F:
+            size = head & 0x0F
+            source.at += 1
+        elif head == 0xDC:
+            _need(source, 3)
+            size = load16(source.at + 1)
+            source.at += 3
+        else:
+            _need(source, 5)
+            size = load32(source.at + 1)
+            source.at += 5
+        return _list(reader, source, size, depth + 1)
+    if head == 0xC0:
+        source.at += 1
+        return None
+    if head == 0xC2 or head == 0xC3:
+        source.at += 1
+        return head == 0xC3
+    if head == 0xCB:
+        _need(source, 9)
+        bits = load64(source.at + 1)
+        memcpy(&number, &bits, 8)
+        source.at += 9
+        return PyFloat_FromDouble(number)
+    if 0xCC <= head <= 0xD3:
+        size = 1 << ((head - 0xCC) & 3)
+        _need(source, 1 + size)
+        source.at += 1 + size
+        if head == 0xCC:
+            return PyLong_FromLongLong(source.at[-1])
+        if head == 0xCD:
+            return PyLong_FromLongLong(load16(source.at - 2))
+        if head == 0xCE:
+            return PyLong_FromLongLong(load32(source.at - 4))
+        if head == 0xCF:
+            return PyLong_FromUnsignedLongLong(load64(source.at - 8))
+        if head == 0xD0:
+            return PyLong_FromLongLong(<int8_t> source.at[-1])
+        if head == 0xD1:
+            return PyLong_FromLongLong(<int16_t> load16(source.at - 2))
+        if head == 0xD2:
+            return PyLong_FromLongLong(<int32_t> load32(source.at - 4))
+        return PyLong_FromLongLong(<int64_t> load64(source.at - 8))
+    if 0xD4 <= head <= 0xD8:
+        return _extension(reader, source, 1, 1 << (head - 0xD4))
+    if head == 0xC7:
+        _need(source, 2)
+        return _extension(reader, source, 2, source.at[1])
+    if head == 0xC8:
+        _need(source, 3)
+        return _extension(reader, source, 3, load16(source.at + 1))
+    if head == 0xC9:
+        _need(source, 5)
+        return _extension(reader, source, 5, load32(source.at + 1))
+    if 0xC4 <= head <= 0xC6:
+        size = 1 << (head - 0xC4)
+        _need(source, 1 + size)
+        size = source.at[1] if head == 0xC4 else load16(source.at + 1) if head == 0xC5 else load32(source.at + 1)
+        source.at += 1 + (1 << (head - 0xC4))
+        _need(source, size)
+        source.at += size
+        return PyBytes_FromStringAndSize(<const char*> source.at - size, size)
+    if head == 0xCA:
+        _need(source, 5)
+        few_bits = load32(source.at + 1)
+        memcpy(&small, &few_bits, 4)
+        source.at += 5
+        return PyFloat_FromDouble(small)
+    raise _unexpected
+
+
+cdef inline int _skip(Input* source) except -1:
+    """Step over the value that begins here."""
+    cdef unsigned char head
+    if source.end > source.at:
+        head = source.at[0]
+        if (head & 0xE0) == 0xA0:
+            _need(source, 1 + (head & 0x1F))
+            source.at += 1 + (head & 0x1F)
+            return 0
+        if head <= 0x7F or head >= 0xE0 or head == 0xC0:
+            source.at += 1
+            return 0
+    return _skip_slowly(source)
+
+
+cdef int _skip_slowly(Input* source) except -1:
+    cdef Py_ssize_t left = 1, size
+    cdef unsigned char head
+    while left > 0:
+        left -= 1
+        _need(source, 1)
+        head = source.at[0]
+        source.at += 1
+        if head <= 0x7F or head >= 0xE0 or head == 0xC0 or head == 0xC2 or head == 0xC3:
+            continue
+        if 0xA0 <= head <= 0xBF:
+            size = head & 0x1F
+        elif head <= 0x8F:
+            left += 2 * (head & 0x0F)
+            continue
+        elif head <= 0x9F:
+            left += head & 0x0F
+            continue
+        elif head == 0xCA:
+            size = 4
+        elif head == 0xCB:
+            size = 8
+        elif 0xCC <= head <= 0xD3:
+            size = 1 << ((head - 0xCC) & 3)
+        elif 0xD4 <= head <= 0xD8:
+            size = 1 + (1 << (head - 0xD4))
+        elif head == 0xD9 or head == 0xC4 or head == 0xC7:
+            _need(source, 1)
+            size = 1 + source.at[0] + (head == 0xC7)
+        elif head == 0xDA or head == 0xC5 or head == 0xC8:
+            _need(source, 2)
+            size = 2 + <Py_ssize_t> load16(source.at) + (head == 0xC8)
+        elif head == 0xDB or head == 0xC6 or head == 0xC9:
+            _need(source, 4)
+            size = 4 + <Py_ssize_t> load32(source.at) + (head == 0xC9)
+        elif head == 0xDC or head == 0xDE:
+            _need(source, 2)
+            left += <Py_ssize_t> load16(source.at) * (1 + (head == 0xDE))
+            source.at += 2
+            continue
+        elif head == 0xDD or head == 0xDF:
+            _need(source, 4)
+            left += <Py_ssize_t> load32(source.at) * (1 + (head == 0xDF))
+            source.at += 4
+            continue
+        else:
+            raise _unexpected
+        _need(source, size)
+        source.at += size
+    return 0
+
+
+cdef class Reader:
+    """What turns stored documents into dicts. `fallback(bytes)` decodes what is unexpected, `value_of(code, bytes)` the
+    values of extension types."""
+
+    def __init__(self, fallback, value_of):
+        self.fallback = fallback
+        self.value_of = value_of
+
+    def __call__(self, bytes data not None):
+        return self.read(<const unsigned char*> PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
+
+    cdef object read(self, const unsigned char* data, Py_ssize_t size):
+        """The document in some bytes."""
+        return self._fall_back(data, size)
+
+    cdef object _fall_back(self, const unsigned char* data, Py_ssize_t size):
+        self.python_calls += 1
+        return self.fallback(PyBytes_FromStringAndSize(<const char*> data, size))
+
+
+cdef class DocumentReader(Reader):
+    """Gives whole documents."""
+
+    cdef object read(self, const unsigned char* data, Py_ssize_t size):
+        cdef Input source
+        source.at, source.end = data, data + size
+        try:
+            found = _map(self, &source, _map_size(&source), 1)
+            if source.at != source.end:
+                raise _unexpected
+            return found
+        except Exception:
+            return self._fall_back(data, size)
+
+
+cdef struct Name:
+    const unsigned char* data
+    Py_ssize_t size
+
+
+cdef class FieldsReader(Reader):
+    """Gives the top-level fields with some names."""
+
+    cdef list _names
+    cdef list _encoded
+    cdef Name _wanted[MAX_FIELDS]
+    cdef Py_ssize_t _count
+
+    def __init__(self, names, fallback, value_of):
+        Reader.__init__(self, fallback, value_of)
+        self._names = [intern(name) for name in names]
+        self._encoded = [name.encode() for name in self._names]
+        self._count = len(self._names)
+        if self._count > MAX_FIELDS:
+            raise ValueError(f"At most {MAX_FIELDS} names, and these are {self._count}.")
+        for place, name in enumerate(self._encoded):
+            self._wanted[place].data = <const unsigned char*> PyBytes_AS_STRING(name)
+            self._wanted[place].size = PyBytes_GET_SIZE(name)
+
+    cdef object read(self, const unsigned char* data, Py_ssize_t size):
+        cdef Input source
+        source.at, source.end = data, data + size
+        try:
+            return self._fields(&source)
+        except Exception:
+            return self._fall_back(data, size)
+
+    cdef dict _fields(self, Input* source):
+        cdef dict found = {}
+        cdef Py_ssize_t size = _map_size(source), key_size, field, place
+        cdef Name* name
+        for field in range(size):
+            key_size = _text_size(source)
+            for place in range(self._count):
+                name = &self._wanted[place]
+                if name.size == key_size and memcmp(name.data, source.at, key_size) == 0:
+                    break
+            else:
+                place = -1
+            source.at += key_size
+            if place >= 0:
+                PyDict_SetItem(found, self._names[place], _value(self, source, 1))
+                if len(found) == self._count:
+                    return found
+            else:
+                _skip(source)
+        if source.at != source.end:
+            raise _unexpected
+        return found

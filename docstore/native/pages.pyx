@@ -1,0 +1,462 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, binding=False
+"""LMDB's B+trees, read where they lie in the memory map.
+
+Within a read transaction the pages that its snapshot is made of do not change, and LMDB's own functions do no more than
+follow them. Doing that here saves a call, a copy and an object for every row. Nothing is written, and no lock or reader's
+slot is touched: those are py-lmdb's, whose transaction (the *owner* of what is made here) must be open as long as anything
+is read. What Python code could do between two rows is therefore followed by a look at `owner.closed`.
+
+**Layout** of LMDB 0.9 on 64 bits, data version 1, in the machine's byte order (`mdb.c` describes it):
+
+| what             | bytes                                                                                         |
+|------------------|-----------------------------------------------------------------------------------------------|
+| page             | u64 number, u16, u16 flags, u16 lower, u16 upper (an overflow page: u32 pages); u16 offsets of nodes |
+| node of a branch | u16, u16, u16: 48 bits of the child's number; u16 key size; key                               |
+| node of a leaf   | u16, u16: 32 bits of the value's size; u16 flags; u16 key size; key; value                     |
+| big value        | flag 1: in the place of the value the u64 number of its first overflow page                    |
+| record of a tree | u32, u16 flags, u16 depth, u64 branches, u64 leaves, u64 overflow pages, u64 entries, u64 root  |
+| meta page (0, 1) | behind a page's first 16 bytes: u32 magic, u32 version, u64, u64, two records, u64 last page, u64 transaction |
+
+Nothing is believed: a page must carry its own number, lie within the file, and hold its nodes; a DamagedPageError otherwise.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from libc.stdint cimport uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport free, malloc
+from libc.string cimport memcmp, memcpy
+
+from docstore.native.documents cimport Reader
+
+cdef enum:
+    PAGE_HEAD = 16
+    NODE_HEAD = 8
+    BRANCH = 0x01
+    LEAF = 0x02
+    OVERFLOW = 0x04
+    BIG = 0x01
+    NO_VALUE = 0x06  # a node that holds a tree, or the sorted members of a multimap
+    MAX_DEPTH = 32
+    AHEAD = 6  # nodes, or rows, that are fetched before they are looked at: enough for the memory to answer
+    LINE = 64  # bytes that the processor fetches at once
+    FETCHED = 512  # bytes of a row that are fetched ahead
+    PREFIX_BYTES = 4
+    MAGIC = 0xBEEFC0DE
+    DATA_VERSION = 1
+    META_LAST_PAGE = PAGE_HEAD + 24 + 96
+
+cdef extern from *:
+    """
+    #define prefetch(p) __builtin_prefetch(p)
+    """
+    void prefetch(const void* at) nogil
+
+cdef uint64_t NO_PAGE = 0xFFFFFFFFFFFFFFFFULL
+
+
+class DamagedPageError(Exception):
+    """A page is not what LMDB writes."""
+
+
+cdef inline uint16_t _u16(const unsigned char* at) noexcept nogil:
+    cdef uint16_t found
+    memcpy(&found, at, 2)
+    return found
+
+
+cdef inline uint32_t _u32(const unsigned char* at) noexcept nogil:
+    cdef uint32_t found
+    memcpy(&found, at, 4)
+    return found
+
+
+cdef inline uint64_t _u64(const unsigned char* at) noexcept nogil:
+    cdef uint64_t found
+    memcpy(&found, at, 8)
+    return found
+
+
+cdef inline int _compared(
+    const unsigned char* left, Py_ssize_t left_size, const unsigned char* right, Py_ssize_t right_size
+) noexcept nogil:
+    cdef Py_ssize_t shorter = left_size if left_size < right_size else right_size
+    cdef int order = memcmp(left, right, shorter)
+    if order:
+        return order
+    return (left_size > right_size) - (left_size < right_size)
+
+
+def map_address(const unsigned char[:] view not None, size_t page_bytes):
+    """Where the memory map begins that a value lies in, which is the record of a tree in the main tree; 0 where none is found."""
+    cdef const unsigned char* page
+    cdef const unsigned char* base
+    if view.shape[0] != 48 or page_bytes == 0 or page_bytes & (page_bytes - 1):
+        return 0
+    page = <const unsigned char*> (<size_t> &view[0] & ~(page_bytes - 1))
+    if not _u16(page + 10) & LEAF:
+        return 0
+    base = page - _u64(page) * page_bytes
+    return <size_t> base if _u32(base + PAGE_HEAD) == MAGIC and _u32(base + PAGE_HEAD + 4) == DATA_VERSION else 0
+
+
+cdef struct Page:
+    const unsigned char* at
+    int nodes
+    int index
+
+
+cdef struct Row:
+    const unsigned char* data
+    Py_ssize_t size
+    Py_ssize_t key_end  # in the keys of all rows
+
+
+cdef class Snapshot:
+    """One tree as the transaction with this `id` sees it; `record` is the tree's."""
+
+    cdef readonly object id
+    cdef const unsigned char* _base
+    cdef size_t _page_bytes
+    cdef uint64_t _root
+    cdef uint64_t _last_page
+
+    def __init__(self, id, size_t base, size_t page_bytes, bytes record not None):
+        self.id = id
+        self._base = <const unsigned char*> base
+        self._page_bytes = page_bytes
+        self._root = _u64(<const unsigned char*> PyBytes_AS_STRING(record) + 40)
+        self._last_page = max(_u64(self._base + META_LAST_PAGE), _u64(self._base + page_bytes + META_LAST_PAGE))
+
+    def get(self, bytes key not None, reader):
+        """What a reader makes of the value of a key; None where there is none."""
+        cdef Row row
+        if not self._find(<const unsigned char*> PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key), &row):
+            return None
+        return _read(reader, &row)
+
+    def rows(self, owner, bytes prefix not None, keys):
+        """The rows of many keys that all begin with a prefix, in the order of `keys`."""
+        cdef unsigned char key[512]
+        cdef Py_ssize_t prefix_size = PyBytes_GET_SIZE(prefix), size, place = 0
+        cdef Rows found = Rows._of(owner, len(keys))
+        cdef bytes one
+        memcpy(key, PyBytes_AS_STRING(prefix), prefix_size)
+        for one in keys:
+            size = PyBytes_GET_SIZE(one)
+            if prefix_size + size > <Py_ssize_t> sizeof(key):
+                raise ValueError(f"A key has at most {sizeof(key) - prefix_size} bytes, and this one has {size}.")
+            memcpy(key + prefix_size, PyBytes_AS_STRING(one), size)
+            self._find(key, prefix_size + size, &found._rows[place])
+            place += 1
+        found._count = place
+        return found
+
+    def scan(self, owner, bytes low not None, bytes high not None):
+        """The rows with low <= key < high."""
+        cdef Scan scan = Scan.__new__(Scan)
+        scan._snapshot, scan._owner, scan._high = self, owner, high
+        self._descend(scan._path, &scan._depth, <const unsigned char*> PyBytes_AS_STRING(low), PyBytes_GET_SIZE(low))
+        scan._enter_leaf()
+        return scan
+
+    cdef int _page(self, uint64_t number, int kinds, Page* page) except -1:
+        """Look at a page, which must be of one of these kinds."""
+        if number > self._last_page:
+            raise DamagedPageError(f"page {number} lies behind the last one, {self._last_page}")
+        page.at = self._base + number * self._page_bytes
+        page.index = 0
+        if _u64(page.at) != number or not _u16(page.at + 10) & kinds:
+            raise DamagedPageError(
+                f"page {number} says that it is page {_u64(page.at)} with the flags {_u16(page.at + 10):#x}"
+            )
+        cdef uint16_t lower = _u16(page.at + 12)
+        page.nodes = (lower - PAGE_HEAD) >> 1
+        if not kinds & OVERFLOW and (lower < PAGE_HEAD or lower > self._page_bytes):
+            raise DamagedPageError(f"page {number} says that its nodes end at byte {lower}")
+        return 0
+
+    cdef const unsigned char* _node(self, Page* page, int index) except NULL:
+        cdef size_t offset = _u16(page.at + PAGE_HEAD + 2 * index)
+        cdef const unsigned char* node = page.at + offset
+        if offset < PAGE_HEAD or offset + NODE_HEAD > self._page_bytes or (
+            offset + NODE_HEAD + _u16(node + 6) > self._page_bytes
+        ):
+            raise DamagedPageError(f"page {_u64(page.at)} has a node at byte {offset}")
+        return node
+
+    cdef inline void _fetch_node(self, Page* page, int index) noexcept:
+        """Have the processor fetch a node, which will be looked at soon."""
+        if index < page.nodes:
+            prefetch(page.at + _u16(page.at + PAGE_HEAD + 2 * index) % self._page_bytes)
+
+    cdef int _place(self, Page* page, const unsigned char* key, Py_ssize_t size, int first) except -1:
+        """The first node from `first` on whose key is not below this one; how many there are where none is."""
+        cdef int low = first, high = page.nodes, middle
+        cdef const unsigned char* node
+        while low < high:
+            middle = (low + high) >> 1
+            node = self._node(page, middle)
+            if _compared(node + NODE_HEAD, _u16(node + 6), key, size) < 0:
+                low = middle + 1
+            else:
+                high = middle
+        return low
+
+    cdef int _descend(self, Page* path, int* depth, const unsigned char* key, Py_ssize_t size) except -1:
+        """Go from the root to the leaf where a key is or would be, and to its place there."""
+        cdef uint64_t number = self._root
+        cdef const unsigned char* node
+        cdef Page* page
+        cdef int index
+        depth[0] = 0
+        if number == NO_PAGE:
+            return 0
+        while True:
+            if depth[0] == MAX_DEPTH:
+                raise DamagedPageError(f"a tree has more than {MAX_DEPTH} levels")
+            page = &path[depth[0]]
+            depth[0] += 1
+            self._page(number, BRANCH | LEAF, page)
+            if _u16(page.at + 10) & LEAF:
+                page.index = self._place(page, key, size, 0)
+                return 0
+            if page.nodes < 1:
+                raise DamagedPageError(f"page {number} has no branches")
+            index = self._place(page, key, size, 1)  # the first node's key counts as below all
+            if index < page.nodes:
+                node = self._node(page, index)
+                if _compared(node + NODE_HEAD, _u16(node + 6), key, size) != 0:
+                    index -= 1
+            else:
+                index -= 1
+            page.index = index
+            number = self._child(page, index)
+
+    cdef uint64_t _child(self, Page* page, int index) except? 0:
+        cdef const unsigned char* node = self._node(page, index)
+        return <uint64_t> _u32(node) | <uint64_t> _u16(node + 4) << 32
+
+    cdef int _value(self, Page* page, const unsigned char* node, Row* row) except -1:
+        """Where the value of a leaf's node lies."""
+        cdef Page first
+        cdef uint16_t flags = _u16(node + 4)
+        cdef const unsigned char* data = node + NODE_HEAD + _u16(node + 6)
+        cdef uint64_t number
+        row.size = _u32(node)
+        if flags & NO_VALUE:
+            raise DamagedPageError(f"page {_u64(page.at)} has a node with the flags {flags:#x}")
+        if flags & BIG:
+            if <size_t> (data - page.at) + 8 > self._page_bytes:
+                raise DamagedPageError(f"page {_u64(page.at)} has a node that ends behind it")
+            number = _u64(data)
+            self._page(number, OVERFLOW, &first)
+            if number + _u32(first.at + 12) > self._last_page + 1 or (
+                PAGE_HEAD + <size_t> row.size > _u32(first.at + 12) * self._page_bytes
+            ):
+                raise DamagedPageError(f"page {number} begins a value of {row.size} bytes")
+            row.data = first.at + PAGE_HEAD
+        else:
+            if <size_t> (data - page.at) + <size_t> row.size > self._page_bytes:
+                raise DamagedPageError(f"page {_u64(page.at)} has a node that ends behind it")
+            row.data = data
+        return 0
+
+    cdef bint _find(self, const unsigned char* key, Py_ssize_t size, Row* row) except -1:
+        """Find the row of a key; whether there is one."""
+        cdef Page path[MAX_DEPTH]
+        cdef int depth
+        cdef Page* leaf
+        cdef const unsigned char* node
+        row.data = NULL
+        self._descend(path, &depth, key, size)
+        if depth == 0:
+            return False
+        leaf = &path[depth - 1]
+        if leaf.index == leaf.nodes:
+            return False
+        node = self._node(leaf, leaf.index)
+        if _u16(node + 6) != size or memcmp(node + NODE_HEAD, key, size) != 0:
+            return False
+        self._value(leaf, node, row)
+        return True
+
+
+cdef class Scan:
+    """Where a scan is: at the first row that it has not given yet."""
+
+    cdef Snapshot _snapshot
+    cdef object _owner
+    cdef bytes _high
+    cdef Page _path[MAX_DEPTH]
+    cdef int _depth
+    cdef int _end  # of the leaf's nodes that belong to the scan
+
+    def next_rows(self, int most):
+        """The next rows, at most so many; none at the end."""
+        cdef Rows found = Rows._of(self._owner, most)
+        cdef Page* leaf
+        cdef const unsigned char* node
+        if self._owner.closed:
+            self._owner.check_open()
+        while found._count < most and self._depth:
+            leaf = &self._path[self._depth - 1]
+            while leaf.index < self._end and found._count < most:
+                self._snapshot._fetch_node(leaf, leaf.index + AHEAD)
+                node = self._snapshot._node(leaf, leaf.index)
+                self._snapshot._value(leaf, node, &found._rows[found._count])
+                found._add_key(node + NODE_HEAD, _u16(node + 6))
+                found._count += 1
+                leaf.index += 1
+            if leaf.index < self._end:
+                break
+            if self._end < leaf.nodes:
+                self._depth = 0
+            else:
+                self._next_leaf()
+        return found
+
+    cdef int _enter_leaf(self) except -1:
+        """See how much of the leaf belongs to the scan: mostly all, so the last key is looked at first."""
+        cdef Page* leaf
+        cdef const unsigned char* node
+        cdef const unsigned char* high = <const unsigned char*> PyBytes_AS_STRING(self._high)
+        if not self._depth:
+            return 0
+        leaf = &self._path[self._depth - 1]
+        self._end = leaf.nodes
+        if self._end:
+            node = self._snapshot._node(leaf, self._end - 1)
+            if _compared(node + NODE_HEAD, _u16(node + 6), high, PyBytes_GET_SIZE(self._high)) >= 0:
+                self._end = self._snapshot._place(leaf, high, PyBytes_GET_SIZE(self._high), 0)
+        return 0
+
+    cdef int _next_leaf(self) except -1:
+        cdef int level = self._depth - 2
+        cdef uint64_t number
+        while level >= 0 and self._path[level].index + 1 >= self._path[level].nodes:
+            level -= 1
+        if level < 0:
+            self._depth = 0
+            return 0
+        self._path[level].index += 1
+        while level < self._depth - 1:
+            number = self._snapshot._child(&self._path[level], self._path[level].index)
+            level += 1
+            self._snapshot._page(number, LEAF if level == self._depth - 1 else BRANCH, &self._path[level])
+        if level and self._path[level - 1].index + 1 < self._path[level - 1].nodes:
+            number = self._snapshot._child(&self._path[level - 1], self._path[level - 1].index + 1)
+            if number <= self._snapshot._last_page:
+                prefetch(self._snapshot._base + number * self._snapshot._page_bytes)
+        return self._enter_leaf()
+
+
+cdef class Rows:
+    """Some rows, read when they are asked for, as long as their transaction is open."""
+
+    cdef object _owner
+    cdef Row* _rows
+    cdef Py_ssize_t _count
+    cdef unsigned char* _keys
+    cdef Py_ssize_t _keys_size
+    cdef Py_ssize_t _keys_room
+
+    @staticmethod
+    cdef Rows _of(owner, Py_ssize_t most):
+        cdef Rows made = Rows.__new__(Rows)
+        made._owner = owner
+        made._rows = <Row*> malloc(max(most, 1) * sizeof(Row))
+        if made._rows == NULL:
+            raise MemoryError
+        return made
+
+    def __dealloc__(self):
+        free(self._rows)
+        free(self._keys)
+
+    def __len__(self):
+        return self._count
+
+    def read(self, reader):
+        """What a reader makes of each row, in order; None in the place of one that there is not."""
+        cdef Py_ssize_t place
+        cdef list found = []
+        if self._owner.closed:
+            self._owner.check_open()
+        for place in range(self._count):
+            if place + AHEAD < self._count:
+                _fetch(&self._rows[place + AHEAD])
+            found.append(self._one(reader, place))
+        return found
+
+    def read_some(self, reader, places):
+        """The same for the rows at some places."""
+        cdef Py_ssize_t place
+        cdef list found = []
+        if self._owner.closed:
+            self._owner.check_open()
+        for place in places:
+            if not 0 <= place < self._count:
+                raise IndexError(place)
+            found.append(self._one(reader, place))
+        return found
+
+    def present(self):
+        """Those that there are."""
+        cdef Py_ssize_t place
+        cdef Rows found = Rows._of(self._owner, self._count)
+        for place in range(self._count):
+            if self._rows[place].data != NULL:
+                found._rows[found._count] = self._rows[place]
+                found._count += 1
+        return self if found._count == self._count else found
+
+    def key(self, Py_ssize_t place):
+        """The key of a row of a scan, without its space; after the transaction's end too."""
+        if not 0 <= place < self._count:
+            raise IndexError(place)
+        cdef Py_ssize_t start = (self._rows[place - 1].key_end if place else 0) + PREFIX_BYTES
+        return PyBytes_FromStringAndSize(<const char*> self._keys + start, self._rows[place].key_end - start)
+
+    cdef object _one(self, reader, Py_ssize_t place):
+        if self._rows[place].data == NULL:
+            return None
+        cdef unsigned long calls
+        if isinstance(reader, Reader):
+            calls = (<Reader> reader).python_calls
+            found = (<Reader> reader).read(self._rows[place].data, self._rows[place].size)
+            if calls == (<Reader> reader).python_calls:
+                return found
+        else:
+            found = _read(reader, &self._rows[place])
+        if self._owner.closed:
+            self._owner.check_open()
+        return found
+
+    cdef int _add_key(self, const unsigned char* key, Py_ssize_t size) except -1:
+        cdef unsigned char* larger
+        cdef Py_ssize_t room
+        if self._keys_size + size > self._keys_room:
+            room = max(2 * self._keys_room, 1024)
+            larger = <unsigned char*> malloc(room)
+            if larger == NULL:
+                raise MemoryError
+            memcpy(larger, self._keys, self._keys_size)
+            free(self._keys)
+            self._keys, self._keys_room = larger, room
+        memcpy(self._keys + self._keys_size, key, size)
+        self._keys_size += size
+        self._rows[self._count].key_end = self._keys_size
+        return 0
+
+
+cdef inline void _fetch(Row* row) noexcept nogil:
+    cdef Py_ssize_t at = 0
+    if row.data != NULL:
+        while at < row.size and at < FETCHED:
+            prefetch(row.data + at)
+            at += LINE
+
+
+cdef inline object _read(reader, Row* row):
+    if isinstance(reader, Reader):
+        return (<Reader> reader).read(row.data, row.size)
+    return reader(PyBytes_FromStringAndSize(<const char*> row.data, row.size))

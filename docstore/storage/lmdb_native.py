@@ -1,0 +1,71 @@
+"""Read transactions of the LMDB engine that read rows with compiled code (`docstore.native`).
+
+py-lmdb begins and ends the transaction, and all that is not reading rows of maps stays with `LmdbRead`. A snapshot of the
+tree of all maps is kept by the store for the next transaction of the same commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+import lmdb
+
+from docstore.errors import CorruptStoreError
+from docstore.native.pages import DamagedPageError, Snapshot
+from docstore.storage.lmdb_read import LmdbRead
+from docstore.storage.lmdb_scan import Bounds, prefixes
+from docstore.storage.rows import FIRST_CHUNK, LARGEST_CHUNK, Rows
+
+Result = TypeVar("Result")
+
+
+class NativeRead(LmdbRead):
+    """See `ReadTransaction`."""
+
+    __slots__ = ()
+
+    def read(self, space: int, key: bytes, decode: Callable[[bytes], Result]) -> Result | None:
+        """See `ReadTransaction.read`."""
+        known = self._store.snapshot
+        if known is None or known.id != self.id or self.closed:
+            known = self._look()
+        try:
+            found: Result | None = known.get(prefixes[space] + key, decode)
+        except DamagedPageError as error:
+            raise self._damaged(error) from error
+        return found
+
+    def rows(self, space: int, keys: Sequence[bytes]) -> Rows:
+        """See `ReadTransaction.rows`."""
+        try:
+            return self._look().rows(self, prefixes[space], keys)
+        except DamagedPageError as error:
+            raise self._damaged(error) from error
+
+    def scan_rows(self, space: int, low: bytes = b"", high: bytes | None = None) -> Iterator[Rows]:
+        """See `ReadTransaction.scan_rows`."""
+        bounds, size = Bounds(space, low, high, False), FIRST_CHUNK
+        try:
+            scan = self._look().scan(self, bounds.low, bounds.high)
+            while rows := scan.next_rows(size):
+                yield rows
+                size = min(4 * size, LARGEST_CHUNK)
+        except DamagedPageError as error:
+            raise self._damaged(error) from error
+
+    def _look(self) -> Snapshot:
+        """The snapshot of this transaction."""
+        self.check_open()
+        store = self._store
+        known = store.snapshot
+        if known is None or known.id != self.id:
+            try:
+                record = self._txn.get(b"maps")
+            except lmdb.Error as error:
+                raise self._failure(error) from error
+            known = store.snapshot = Snapshot(self.id, store.map_address, store.page_bytes, record)
+        return known
+
+    def _damaged(self, error: DamagedPageError) -> CorruptStoreError:
+        return CorruptStoreError(f"{self._store.path} is damaged: {error}.")

@@ -1,0 +1,72 @@
+"""Rows that an engine has found: read when they are asked for, and only as far as they are asked for.
+
+`Rows` is what engines give. `ListRows` has the bytes already; those of `docstore.native.pages` know where they lie in the
+memory map, and read them there. Either must be read while the transaction is open that they come from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from typing import Any, Protocol
+
+
+class Rows(Protocol):
+    """Some rows of a map, in the order in which they were found or asked for."""
+
+    def __len__(self) -> int: ...
+
+    def read(self, decode: Callable[[bytes], Any]) -> list[Any]:
+        """What `decode` makes of each value; None for a row that there is not."""
+
+    def read_some(self, decode: Callable[[bytes], Any], places: Sequence[int]) -> list[Any]:
+        """The same for the rows at some places."""
+
+    def present(self) -> Rows:
+        """Those that there are."""
+
+    def key(self, place: int) -> bytes:
+        """The key of a row of a scan; after the end of the transaction too."""
+
+
+class ListRows:
+    """Rows whose values are at hand; `keys` are those of a scan."""
+
+    __slots__ = ("_keys", "_values")
+
+    def __init__(self, values: Sequence[bytes | None], keys: Sequence[bytes] = ()) -> None:
+        self._values = values
+        self._keys = keys
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def read(self, decode: Callable[[bytes], Any]) -> list[Any]:
+        """See `Rows`."""
+        return [None if data is None else decode(data) for data in self._values]
+
+    def read_some(self, decode: Callable[[bytes], Any], places: Sequence[int]) -> list[Any]:
+        """See `Rows`."""
+        values = self._values
+        return [None if (data := values[place]) is None else decode(data) for place in places]
+
+    def present(self) -> Rows:
+        """See `Rows`."""
+        return ListRows([data for data in self._values if data is not None], self._keys)
+
+    def key(self, place: int) -> bytes:
+        """See `Rows`."""
+        return self._keys[place]
+
+
+FIRST_CHUNK = 8
+LARGEST_CHUNK = 256
+"""Rows of a chunk: enough that a chunk costs nothing, few enough that reading past what is wanted does not matter."""
+
+
+def chunked(pairs: Iterator[tuple[bytes, bytes]]) -> Iterator[Rows]:
+    """(key, value) of a scan in chunks that grow."""
+    size = FIRST_CHUNK
+    while chunk := list(islice(pairs, size)):
+        yield ListRows([value for _, value in chunk], [key for key, _ in chunk])
+        size = min(4 * size, LARGEST_CHUNK)

@@ -1,0 +1,13 @@
+"""What `pyproject.toml` cannot say: the compiled modules, which are left out where there is no C compiler."""
+
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+
+MODULES = ("documents", "pages")
+
+setup(
+    ext_modules=cythonize(
+        [Extension(f"docstore.native.{name}", [f"docstore/native/{name}.pyx"], optional=True) for name in MODULES],
+        build_dir="build",
+    )
+)
