@@ -3,7 +3,7 @@
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 
-MODULES = ("documents", "pages")
+MODULES = ("conditions", "documents", "pages")
 
 setup(
     ext_modules=cythonize(

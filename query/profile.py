@@ -57,7 +57,7 @@ class Profile:
         seen = self.parts.setdefault(id(node), Seen())
 
         def make(env: Env) -> Keep:
-            fields, test = keep(env)
+            fields, test, _ = keep(env)
 
             def counted(row: Value) -> bool:
                 seen.tested += 1

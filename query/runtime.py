@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 from typing import Literal as OneOf
 
+from query.conditions import Conditions
 from query.errors import ReqlNonExistenceError, ReqlQueryLogicError, ReqlResourceLimitError
 from query.json_text import pretty
 from query.values import VALUE_TYPES, Bound, Time, Value, compare, type_name
@@ -36,10 +37,15 @@ DEFAULT_ARRAY_LIMIT: Final = 100_000
 
 
 class Keep(NamedTuple):
-    """A test that a scan applies before it decodes a whole document: the fields that the test looks at, and the test."""
+    """A test that a scan applies before it decodes a whole document: the fields that the test looks at, and the test.
+
+    `conditions()` gives what may be looked at before (`query.conditions`); it is asked now and then, since it may change
+    as rows are found.
+    """
 
     fields: Fields
     test: Callable[[Document], bool]
+    conditions: Callable[[], Conditions] = tuple
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,19 +129,25 @@ def chooser(fields: Fields, keep: Keep | None) -> Callable[[Rows], Iterable[tupl
         return lambda rows: enumerate(rows.read(decode))
     look, test, rest = two_phases(fields, keep)
 
-    def one_by_one(rows: Rows) -> Iterator[tuple[int, Document]]:
-        for place, row in enumerate(rows.read(look)):
+    def one_by_one(rows: Rows, found: Iterable[tuple[int, Document]]) -> Iterator[tuple[int, Document]]:
+        for place, row in found:
             if test(row):
                 yield place, (row if rest is None else rows.read_some(rest, [place])[0])
 
     def choose(rows: Rows) -> Iterable[tuple[int, Document]]:
+        conditions = keep.conditions()
+        if conditions:
+            places = rows.candidates(conditions)
+            found = list(zip(places, rows.read_some(look, places), strict=True))
+        else:
+            found = list(enumerate(rows.read(look)))
         try:
             if rest is None:
-                return [(place, row) for place, row in enumerate(rows.read(look)) if test(row)]
-            places = [place for place, row in enumerate(rows.read(look)) if test(row)]
+                return [(place, row) for place, row in found if test(row)]
+            kept = [place for place, row in found if test(row)]
         except ReqlError:  # of a row that may never be asked for
-            return one_by_one(rows)
-        return zip(places, rows.read_some(rest, places), strict=True)
+            return one_by_one(rows, found)
+        return zip(kept, rows.read_some(rest, kept), strict=True)
 
     return choose
 

@@ -22,21 +22,13 @@ from sys import intern
 from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy
 
+from docstore.native.reading cimport Input, has, load16, load32, load64, map_size, skip, text_size
+
 cdef extern from "Python.h":
     dict _PyDict_NewPresized(Py_ssize_t size)
     object PyUnicode_New(Py_ssize_t size, Py_UCS4 maxchar)
     void* PyUnicode_DATA(object text)
     Py_ssize_t PyUnicode_GET_LENGTH(object text)
-
-cdef extern from *:
-    """
-    #define load16(p) __builtin_bswap16(*(const uint16_t*)memcpy(&(uint16_t){0}, (p), 2))
-    #define load32(p) __builtin_bswap32(*(const uint32_t*)memcpy(&(uint32_t){0}, (p), 4))
-    #define load64(p) __builtin_bswap64(*(const uint64_t*)memcpy(&(uint64_t){0}, (p), 8))
-    """
-    uint16_t load16(const unsigned char* data) nogil
-    uint32_t load32(const unsigned char* data) nogil
-    uint64_t load64(const unsigned char* data) nogil
 
 cdef enum:
     TEXT_BYTES = 32
@@ -56,18 +48,13 @@ cdef object _unexpected = Unexpected()
 cdef PyObject* _texts[TEXT_SLOTS]
 
 
-cdef struct Input:
-    const unsigned char* at
-    const unsigned char* end
-
-
 cdef int _refuse() except -1:
     raise _unexpected
 
 
 cdef inline int _need(Input* source, Py_ssize_t size) except -1:
     """Make sure that so many bytes follow."""
-    if source.end - source.at < size:
+    if not has(source, size):
         _refuse()
     return 0
 
@@ -128,57 +115,17 @@ cdef inline object _text(const unsigned char* data, Py_ssize_t size):
 
 cdef inline Py_ssize_t _text_size(Input* source) except -1:
     """The size of the string that begins here; the input then stands at its first byte."""
-    cdef Py_ssize_t size
-    if source.end > source.at and (source.at[0] & 0xE0) == 0xA0:
-        size = source.at[0] & 0x1F
-        source.at += 1
-        _need(source, size)
-        return size
-    return _long_text_size(source)
-
-
-cdef Py_ssize_t _long_text_size(Input* source) except -1:
-    cdef Py_ssize_t size
-    _need(source, 1)
-    cdef unsigned char head = source.at[0]
-    if head == 0xD9:
-        _need(source, 2)
-        size = source.at[1]
-        source.at += 2
-    elif head == 0xDA:
-        _need(source, 3)
-        size = load16(source.at + 1)
-        source.at += 3
-    elif head == 0xDB:
-        _need(source, 5)
-        size = load32(source.at + 1)
-        source.at += 5
-    else:
+    cdef Py_ssize_t size = text_size(source)
+    if size < 0:
         _refuse()
-    _need(source, size)
     return size
 
 
-cdef Py_ssize_t _map_size(Input* source) except -1:
+cdef inline Py_ssize_t _map_size(Input* source) except -1:
     """The number of entries of the map that begins here; the input then stands at the first."""
-    _need(source, 1)
-    cdef unsigned char head = source.at[0]
-    cdef Py_ssize_t size
-    if 0x80 <= head <= 0x8F:
-        size = head & 0x0F
-        source.at += 1
-    elif head == 0xDE:
-        _need(source, 3)
-        size = load16(source.at + 1)
-        source.at += 3
-    elif head == 0xDF:
-        _need(source, 5)
-        size = load32(source.at + 1)
-        source.at += 5
-    else:
-        raise _unexpected
-    if size > source.end - source.at:
-        raise _unexpected
+    cdef Py_ssize_t size = map_size(source)
+    if size < 0:
+        _refuse()
     return size
 
 
@@ -310,73 +257,6 @@ cdef object _value(Reader reader, Input* source, int depth):
     raise _unexpected
 
 
-cdef inline int _skip(Input* source) except -1:
-    """Step over the value that begins here."""
-    cdef unsigned char head
-    if source.end > source.at:
-        head = source.at[0]
-        if (head & 0xE0) == 0xA0:
-            _need(source, 1 + (head & 0x1F))
-            source.at += 1 + (head & 0x1F)
-            return 0
-        if head <= 0x7F or head >= 0xE0 or head == 0xC0:
-            source.at += 1
-            return 0
-    return _skip_slowly(source)
-
-
-cdef int _skip_slowly(Input* source) except -1:
-    cdef Py_ssize_t left = 1, size
-    cdef unsigned char head
-    while left > 0:
-        left -= 1
-        _need(source, 1)
-        head = source.at[0]
-        source.at += 1
-        if head <= 0x7F or head >= 0xE0 or head == 0xC0 or head == 0xC2 or head == 0xC3:
-            continue
-        if 0xA0 <= head <= 0xBF:
-            size = head & 0x1F
-        elif head <= 0x8F:
-            left += 2 * (head & 0x0F)
-            continue
-        elif head <= 0x9F:
-            left += head & 0x0F
-            continue
-        elif head == 0xCA:
-            size = 4
-        elif head == 0xCB:
-            size = 8
-        elif 0xCC <= head <= 0xD3:
-            size = 1 << ((head - 0xCC) & 3)
-        elif 0xD4 <= head <= 0xD8:
-            size = 1 + (1 << (head - 0xD4))
-        elif head == 0xD9 or head == 0xC4 or head == 0xC7:
-            _need(source, 1)
-            size = 1 + source.at[0] + (head == 0xC7)
-        elif head == 0xDA or head == 0xC5 or head == 0xC8:
-            _need(source, 2)
-            size = 2 + <Py_ssize_t> load16(source.at) + (head == 0xC8)
-        elif head == 0xDB or head == 0xC6 or head == 0xC9:
-            _need(source, 4)
-            size = 4 + <Py_ssize_t> load32(source.at) + (head == 0xC9)
-        elif head == 0xDC or head == 0xDE:
-            _need(source, 2)
-            left += <Py_ssize_t> load16(source.at) * (1 + (head == 0xDE))
-            source.at += 2
-            continue
-        elif head == 0xDD or head == 0xDF:
-            _need(source, 4)
-            left += <Py_ssize_t> load32(source.at) * (1 + (head == 0xDF))
-            source.at += 4
-            continue
-        else:
-            raise _unexpected
-        _need(source, size)
-        source.at += size
-    return 0
-
-
 cdef class Reader:
     """What turns stored documents into dicts. `fallback(bytes)` decodes what is unexpected, `value_of(code, bytes)` the
     values of extension types."""
@@ -461,8 +341,8 @@ cdef class FieldsReader(Reader):
                 PyDict_SetItem(found, self._names[place], _value(self, source, 1))
                 if len(found) == self._count:
                     return found
-            else:
-                _skip(source)
+            elif skip(source) < 0:
+                _refuse()
         if source.at != source.end:
             raise _unexpected
         return found

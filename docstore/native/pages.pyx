@@ -25,6 +25,7 @@ from libc.stdint cimport uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcmp, memcpy
 
+from docstore.native.conditions cimport Tests
 from docstore.native.documents cimport Reader
 
 cdef enum:
@@ -40,6 +41,7 @@ cdef enum:
     LINE = 64  # bytes that the processor fetches at once
     FETCHED = 512  # bytes of a row that are fetched ahead
     PREFIX_BYTES = 4
+    KEY_ROOM = 512  # bytes of the longest key that LMDB takes, and one
     MAGIC = 0xBEEFC0DE
     DATA_VERSION = 1
     META_LAST_PAGE = PAGE_HEAD + 24 + 96
@@ -129,32 +131,52 @@ cdef class Snapshot:
     def get(self, bytes key not None, reader):
         """What a reader makes of the value of a key; None where there is none."""
         cdef Row row
-        if not self._find(<const unsigned char*> PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key), &row):
-            return None
-        return _read(reader, &row)
+        cdef Page leaf
+        self._leaf(<const unsigned char*> PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key), &leaf)
+        self._row(&leaf, <const unsigned char*> PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key), &row)
+        return None if row.data == NULL else _read(reader, &row)
 
     def rows(self, owner, bytes prefix not None, keys):
-        """The rows of many keys that all begin with a prefix, in the order of `keys`."""
-        cdef unsigned char key[512]
-        cdef Py_ssize_t prefix_size = PyBytes_GET_SIZE(prefix), size, place = 0
-        cdef Rows found = Rows._of(owner, len(keys))
+        """The rows of many keys that all begin with a prefix, in the order of `keys`.
+
+        Finding a row means waiting for memory a few times. So all keys go down the tree one after the other, a step at a
+        time, and what one needs next is fetched while the others take theirs.
+        """
+        cdef unsigned char key[KEY_ROOM]
+        cdef Py_ssize_t prefix_size = PyBytes_GET_SIZE(prefix), size, count = len(keys), place
+        cdef Rows found = Rows._of(owner, count)
+        cdef Page* leaves = <Page*> malloc(max(count, 1) * sizeof(Page))
         cdef bytes one
+        cdef int index
+        if leaves == NULL:
+            raise MemoryError
         memcpy(key, PyBytes_AS_STRING(prefix), prefix_size)
-        for one in keys:
-            size = PyBytes_GET_SIZE(one)
-            if prefix_size + size > <Py_ssize_t> sizeof(key):
-                raise ValueError(f"A key has at most {sizeof(key) - prefix_size} bytes, and this one has {size}.")
-            memcpy(key + prefix_size, PyBytes_AS_STRING(one), size)
-            self._find(key, prefix_size + size, &found._rows[place])
-            place += 1
-        found._count = place
+        try:
+            for place in range(count):
+                one = <bytes?> keys[place]
+                size = PyBytes_GET_SIZE(one)
+                if prefix_size + size > KEY_ROOM:
+                    raise ValueError(f"A key has at most {KEY_ROOM - prefix_size} bytes, and this one has {size}.")
+                memcpy(key + prefix_size, PyBytes_AS_STRING(one), size)
+                self._leaf(key, prefix_size + size, &leaves[place])
+            for place in range(count):
+                for index in range(leaves[place].nodes):
+                    self._fetch_node(&leaves[place], index)
+            for place in range(count):
+                one = <bytes> keys[place]
+                size = PyBytes_GET_SIZE(one)
+                memcpy(key + prefix_size, PyBytes_AS_STRING(one), size)
+                self._row(&leaves[place], key, prefix_size + size, &found._rows[place])
+        finally:
+            free(leaves)
+        found._count = count
         return found
 
     def scan(self, owner, bytes low not None, bytes high not None):
         """The rows with low <= key < high."""
         cdef Scan scan = Scan.__new__(Scan)
         scan._snapshot, scan._owner, scan._high = self, owner, high
-        self._descend(scan._path, &scan._depth, <const unsigned char*> PyBytes_AS_STRING(low), PyBytes_GET_SIZE(low))
+        self._descend(scan._path, &scan._depth, <const unsigned char*> PyBytes_AS_STRING(low), PyBytes_GET_SIZE(low), True)
         scan._enter_leaf()
         return scan
 
@@ -201,8 +223,10 @@ cdef class Snapshot:
                 high = middle
         return low
 
-    cdef int _descend(self, Page* path, int* depth, const unsigned char* key, Py_ssize_t size) except -1:
-        """Go from the root to the leaf where a key is or would be, and to its place there."""
+    cdef int _descend(
+        self, Page* path, int* depth, const unsigned char* key, Py_ssize_t size, bint look
+    ) except -1:
+        """Go from the root to the leaf where a key is or would be; to its place there, if there is to be a `look` into it."""
         cdef uint64_t number = self._root
         cdef const unsigned char* node
         cdef Page* page
@@ -217,7 +241,8 @@ cdef class Snapshot:
             depth[0] += 1
             self._page(number, BRANCH | LEAF, page)
             if _u16(page.at + 10) & LEAF:
-                page.index = self._place(page, key, size, 0)
+                if look:
+                    page.index = self._place(page, key, size, 0)
                 return 0
             if page.nodes < 1:
                 raise DamagedPageError(f"page {number} has no branches")
@@ -260,24 +285,27 @@ cdef class Snapshot:
             row.data = data
         return 0
 
-    cdef bint _find(self, const unsigned char* key, Py_ssize_t size, Row* row) except -1:
-        """Find the row of a key; whether there is one."""
+    cdef int _leaf(self, const unsigned char* key, Py_ssize_t size, Page* leaf) except -1:
+        """The leaf where a key would be; it has no nodes where the tree has none."""
         cdef Page path[MAX_DEPTH]
         cdef int depth
-        cdef Page* leaf
-        cdef const unsigned char* node
-        row.data = NULL
-        self._descend(path, &depth, key, size)
+        self._descend(path, &depth, key, size, False)
         if depth == 0:
-            return False
-        leaf = &path[depth - 1]
-        if leaf.index == leaf.nodes:
-            return False
-        node = self._node(leaf, leaf.index)
-        if _u16(node + 6) != size or memcmp(node + NODE_HEAD, key, size) != 0:
-            return False
-        self._value(leaf, node, row)
-        return True
+            leaf.nodes = 0
+        else:
+            leaf[0] = path[depth - 1]
+        return 0
+
+    cdef int _row(self, Page* leaf, const unsigned char* key, Py_ssize_t size, Row* row) except -1:
+        """The row of a key in its leaf, without data where there is none."""
+        cdef const unsigned char* node
+        cdef int index = self._place(leaf, key, size, 0)
+        row.data = NULL
+        if index < leaf.nodes:
+            node = self._node(leaf, index)
+            if _u16(node + 6) == size and memcmp(node + NODE_HEAD, key, size) == 0:
+                self._value(leaf, node, row)
+        return 0
 
 
 cdef class Scan:
@@ -383,7 +411,7 @@ cdef class Rows:
             self._owner.check_open()
         for place in range(self._count):
             if place + AHEAD < self._count:
-                _fetch(&self._rows[place + AHEAD])
+                _fetch(&self._rows[place + AHEAD], FETCHED)
             found.append(self._one(reader, place))
         return found
 
@@ -397,6 +425,22 @@ cdef class Rows:
             if not 0 <= place < self._count:
                 raise IndexError(place)
             found.append(self._one(reader, place))
+        return found
+
+    def candidates(self, conditions):
+        """The places of the rows that are there and may meet some conditions."""
+        cdef Tests tests = Tests(conditions)
+        cdef Py_ssize_t place
+        cdef Row* row
+        cdef list found = []
+        if self._owner.closed:
+            self._owner.check_open()
+        for place in range(self._count):
+            if place + AHEAD < self._count:
+                _fetch(&self._rows[place + AHEAD], 2 * LINE)
+            row = &self._rows[place]
+            if row.data != NULL and tests.may_pass(row.data, row.size):
+                found.append(place)
         return found
 
     def present(self):
@@ -448,10 +492,11 @@ cdef class Rows:
         return 0
 
 
-cdef inline void _fetch(Row* row) noexcept nogil:
+cdef inline void _fetch(Row* row, Py_ssize_t most) noexcept nogil:
+    """Have the processor fetch the first bytes of a row, which will be looked at soon."""
     cdef Py_ssize_t at = 0
     if row.data != NULL:
-        while at < row.size and at < FETCHED:
+        while at < row.size and at < most:
             prefetch(row.data + at)
             at += LINE
 

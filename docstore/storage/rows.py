@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Any, Protocol
 
+from query.conditions import Conditions
+
 
 class Rows(Protocol):
     """Some rows of a map, in the order in which they were found or asked for."""
@@ -21,6 +23,9 @@ class Rows(Protocol):
 
     def read_some(self, decode: Callable[[bytes], Any], places: Sequence[int]) -> list[Any]:
         """The same for the rows at some places."""
+
+    def candidates(self, conditions: Conditions) -> Sequence[int]:
+        """The places of all rows that may meet some conditions on documents, of others too."""
 
     def present(self) -> Rows:
         """Those that there are."""
@@ -50,6 +55,10 @@ class ListRows:
         values = self._values
         return [None if (data := values[place]) is None else decode(data) for place in places]
 
+    def candidates(self, conditions: Conditions) -> Sequence[int]:
+        """See `Rows`."""
+        return range(len(self._values))
+
     def present(self) -> Rows:
         """See `Rows`."""
         return ListRows([data for data in self._values if data is not None], self._keys)
@@ -60,8 +69,9 @@ class ListRows:
 
 
 FIRST_CHUNK = 8
-LARGEST_CHUNK = 256
-"""Rows of a chunk: enough that a chunk costs nothing, few enough that reading past what is wanted does not matter."""
+LARGEST_CHUNK = 208
+"""Rows of a chunk: enough that a chunk costs nothing, few enough that reading past what is wanted does not matter. The first
+seven chunks have 1,000 rows, which is what a cursor reads at once."""
 
 
 def chunked(pairs: Iterator[tuple[bytes, bytes]]) -> Iterator[Rows]:

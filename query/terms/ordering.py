@@ -18,6 +18,7 @@ from typing import Any, Final, NamedTuple
 
 from query.arguments import MISSING, Read, reader, union_of
 from query.closures import Closure, Env, KeepMaker, MakeKeep, located
+from query.conditions import Conditions, condition_on
 from query.determinism import unproven_part
 from query.errors import ReqlError, ReqlQueryLogicError, ReqlServerCompileError
 from query.evaluate import Compiler
@@ -60,6 +61,8 @@ class Ordering(NamedTuple):
     fields: Fields
     bind: Callable[[Env], Read]
     descending: bool
+    field: str | None
+    """The field that the key is, where it is no more."""
 
 
 class Key(NamedTuple):
@@ -86,7 +89,7 @@ def ordering(compiler: Compiler, arg: Argument, node: Term) -> Ordering:
         if part is not None:
             raise ReqlQueryLogicError("Sorting by a non-deterministic function is not supported.", part)
     fields, bind = reader(compiler, key, node, MISSING)
-    return Ordering(fields, bind, descending)
+    return Ordering(fields, bind, descending, key if type(key) is str else None)
 
 
 def directed(arg: Argument) -> tuple[Argument, bool]:
@@ -287,6 +290,10 @@ def _at(row: Value, path: tuple[str, ...]) -> Value:
 # The first rows of an order
 
 
+_BEFORE: Final = {False: ("lt", "le"), True: ("gt", "ge")}
+"""For an order that descends or not, what comes before a row by the first key: surely, and perhaps by others."""
+
+
 class FirstRows:
     """The first `count` rows of those offered, in order; holds at most twice as many, or 100 more.
 
@@ -299,6 +306,8 @@ class FirstRows:
         self._count = count
         self._room = count + max(count, 100)
         self._held: list[Value] = []
+        self._several = len(keys) > 1
+        self._bar_value: Value = None
         self.may_belong = self._test()
 
     def offer(self, row: Value) -> None:
@@ -315,9 +324,16 @@ class FirstRows:
         """The first rows of those offered so far, in order."""
         return in_order(self._held, self._keys)[: self._count]
 
+    def conditions(self, field: str | None, *, required: bool = False) -> Conditions:
+        """The test as conditions on a field, where the first key is one; `required` if no row without it belongs."""
+        if field is None:
+            return ()
+        operator = _BEFORE[self._keys[0].descending][self._several]
+        return condition_on(field, operator, self._bar_value, required=required)
+
     def _test(self) -> Callable[[Value], bool]:
         read, descending = self._keys[0]
-        several = len(self._keys) > 1
+        several = self._several
         kind: Any = None
         bar: Any = None
         bar_key: Any = None
@@ -333,7 +349,7 @@ class FirstRows:
 
         def raise_bar(row: Value) -> None:
             nonlocal kind, bar, bar_key
-            bar = read(row)
+            self._bar_value = bar = read(row)
             bar_key = comparable(bar)
             kind = type(bar) if type(bar) in (int, float, str) else None
 
@@ -345,7 +361,12 @@ def first_rows(compiler: Compiler, node: Term, count: Callable[[Env], int]) -> C
     """`limit(count)` of an `order_by` without an index."""
     keys, source, slot = _keys(compiler, node), compiler.any(node.args[0]), compiler.new_slot()
     fields = keys[0].fields
-    keep = MakeKeep(fields, lambda env: Keep(fields, env[slot].may_belong))
+
+    def make_keep(env: Env) -> Keep:
+        best: FirstRows = env[slot]
+        return Keep(fields, best.may_belong, lambda: best.conditions(keys[0].field))
+
+    keep = MakeKeep(fields, make_keep)
     stream_rows = compiler.rows(node.args[0], None, keep) if compiler.is_stream(node.args[0]) else None
 
     def first(env: Env) -> Any:

@@ -11,6 +11,7 @@ from typing import Any
 
 from query.arguments import function_or_constant
 from query.closures import Closure, CompiledFunction, Env, KeepMaker, MakeKeep, Transform, located
+from query.conditions import comparisons_of
 from query.errors import ReqlError, ReqlNonExistenceError
 from query.evaluate import Compiler
 from query.registry import term
@@ -266,6 +267,11 @@ def _is_error(default: Argument) -> bool:
     return type(default) is Term and default.kind.name == "error" and not default.args
 
 
+def _leaves_out(node: Term) -> bool:
+    """Whether a filter is sure to leave out rows in which a field is missing."""
+    return "default" not in node.options
+
+
 def _pattern(compiler: Compiler, node: Term) -> Callable[[Env], Test]:
     """The test of a row against an object: each field equal, objects inside it field by field."""
     fields = [(name, _part(compiler, arg)) for name, arg in node.options.items()]
@@ -374,13 +380,19 @@ def _(compiler: Compiler, node: Term, need: Fields) -> Transform:
 @filter_.compiles_rows
 def _(compiler: Compiler, node: Term, need: Fields, keep: KeepMaker) -> Closure:
     fields, predicate = filter_predicate(compiler, node)
+    comparisons, is_all = comparisons_of(node.args[1]) if _leaves_out(node) else ([], False)
 
     def both(env: Env) -> Keep:
         test = predicate(env)
+        conditions = tuple([comparison.bind(env) for comparison in comparisons])
         if keep is None:
-            return Keep(union, test)
+            return Keep(union, test, lambda: conditions)
         above = keep(env)
-        return Keep(union, lambda row: test(row) and above.test(row))
+        return Keep(
+            union,
+            lambda row: test(row) and above.test(row),
+            (lambda: conditions + above.conditions()) if is_all else (lambda: conditions),
+        )
 
     above_fields = frozenset() if keep is None else keep.fields
     union = None if fields is None or above_fields is None else fields | above_fields

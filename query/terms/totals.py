@@ -184,11 +184,14 @@ def _(compiler: Compiler, node: Term) -> Closure:
     if "index" in node.options or (len(node.args) == 1 and _is_table(node.args[0])):
         return _end_of_index(compiler, node)
     fields, bind = _reader(compiler, node, MISSING)
+    field = node.args[1] if len(node.args) > 1 and type(node.args[1]) is str else None
     slot, descending = compiler.new_slot(), node.kind is max_.kind
 
     def keep(env: Env) -> Keep:
         read, best = bind(env), env[slot]
-        return Keep(fields, lambda row: read(row) is not MISSING and best.may_belong(row))
+        return Keep(
+            fields, lambda row: read(row) is not MISSING and best.may_belong(row), lambda: best.conditions(field, required=True)
+        )
 
     source = compiler.rows(node.args[0], None, MakeKeep(fields, keep))
 
