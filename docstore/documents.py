@@ -43,6 +43,7 @@ __all__ = [
     "Document",
     "decode_document",
     "encode_document",
+    "field_decoder",
     "fields_decoder",
     "restricted_decoder",
     "validate",
@@ -196,6 +197,14 @@ def fields_decoder(names: frozenset[str]) -> Callable[[bytes], Document]:
             raise _corrupt(data, error) from None
 
     return decode_fields
+
+
+def field_decoder(name: str) -> Callable[[bytes], Value]:
+    """A function that decodes one top-level field; None where there is none."""
+    decode = fields_decoder(frozenset({name}))
+    if native.AVAILABLE:
+        return native.documents.FieldReader(name, lambda data: decode(data).get(name), _value_of)
+    return lambda data: decode(data).get(name)
 
 
 def restricted_decoder(names: frozenset[str]) -> Callable[[bytes], Document]:

@@ -18,7 +18,7 @@ from operator import itemgetter
 from typing import Final, Protocol, TypeAlias, cast
 
 from docstore.catalog import IndexDefinition, TableDefinition
-from docstore.documents import decode_document, encode_document
+from docstore.documents import decode_document, encode_document, field_decoder
 from docstore.indexes import make_index
 from docstore.indexes.base import LARGEST_BATCH, StoredIndex, Update
 from docstore.indexes.primary import EVERYTHING, PrimaryIndex, scan
@@ -95,6 +95,12 @@ class StoredTable:
     def scan(self, run: Run, fields: Fields, keep: Keep | None) -> Iterator[Document]:
         """See `query.runtime.Table`."""
         return scan(run, self.definition, EVERYTHING, fields, keep)
+
+    def values(self, run: Run, name: str) -> Iterator[list[Value]]:
+        """See `query.runtime.Table`."""
+        decode = field_decoder(name)
+        for rows in run.transaction.engine.scan_rows(self._space):
+            yield rows.read(decode)
 
     def count(self, run: Run) -> int:
         """See `query.runtime.Table`."""

@@ -56,7 +56,7 @@ def comparisons_of(predicate: Argument) -> tuple[list[Comparison], bool]:
         return _of_object(predicate)
     if predicate.kind is not FUNC or len(predicate.args[0]) != 1:
         return [], False
-    found = []
+    found: list[Comparison] = []
     for part in _conjuncts(predicate.args[1]):
         one = _comparison(part, predicate.args[0][0])
         if one is None:
@@ -66,9 +66,7 @@ def comparisons_of(predicate: Argument) -> tuple[list[Comparison], bool]:
 
 
 def _of_object(pattern: Term) -> tuple[list[Comparison], bool]:
-    found = [
-        Comparison(name, "eq", arg.args[0]) for name, arg in pattern.options.items() if _is_constant(arg)
-    ]
+    found = [Comparison(name, "eq", arg.args[0]) for name, arg in pattern.options.items() if _is_constant(arg)]
     return found, len(found) == len(pattern.options)
 
 

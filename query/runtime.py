@@ -203,6 +203,9 @@ class Table(Protocol):
     def scan(self, run: Run, fields: Fields, keep: Keep | None) -> Iterator[Document]:
         """All documents in the order of the primary key."""
 
+    def values(self, run: Run, name: str) -> Iterator[list[Value]]:
+        """A field of all documents, in chunks, for who does nothing else until the end; None where it is missing."""
+
     def count(self, run: Run) -> int:
         """How many documents there are, without reading them."""
 

@@ -4,10 +4,13 @@ from typing import Any
 MAX_FIELDS_OF_A_READER: int
 
 class Reader:
-    def __call__(self, data: bytes, /) -> dict[str, Any]: ...
+    def __call__(self, data: bytes, /) -> Any: ...
 
 class DocumentReader(Reader):
     def __init__(self, fallback: Callable[[bytes], dict[str, Any]], value_of: Callable[[int, bytes], Any]) -> None: ...
+
+class FieldReader(Reader):
+    def __init__(self, name: str, fallback: Callable[[bytes], Any], value_of: Callable[[int, bytes], Any]) -> None: ...
 
 class FieldsReader(Reader):
     def __init__(

@@ -3,7 +3,7 @@
 
 A `Reader` turns the bytes of one document into a dict, from `bytes` when it is called, or from memory through `read`.
 A `DocumentReader` gives all of it; a `FieldsReader` gives some top-level fields, in the order in which they are stored, and
-steps over the others; what comes after the last of them is not looked at.
+steps over the others; a `FieldReader` gives the value of one. What comes after the last that is wanted is not looked at.
 
 Whatever is not as expected (an unknown type, a key that is no string, bytes that end too soon or go on too long, text that is
 not UTF-8, nesting beyond `MAX_DEPTH`) goes to the `fallback`, which decodes the same bytes in Python and knows the errors.
@@ -290,6 +290,39 @@ cdef class DocumentReader(Reader):
             return found
         except Exception:
             return self._fall_back(data, size)
+
+
+cdef class FieldReader(Reader):
+    """Gives one top-level field, or None where there is none."""
+
+    cdef bytes _name
+
+    def __init__(self, name, fallback, value_of):
+        Reader.__init__(self, fallback, value_of)
+        self._name = name.encode()
+
+    cdef object read(self, const unsigned char* data, Py_ssize_t size):
+        cdef Input source
+        source.at, source.end = data, data + size
+        try:
+            return self._field(&source)
+        except Exception:
+            return self._fall_back(data, size)
+
+    cdef object _field(self, Input* source):
+        cdef Py_ssize_t size = _map_size(source), key_size, field
+        cdef const char* name = PyBytes_AS_STRING(self._name)
+        cdef Py_ssize_t name_size = PyBytes_GET_SIZE(self._name)
+        for field in range(size):
+            key_size = _text_size(source)
+            source.at += key_size
+            if key_size == name_size and memcmp(name, source.at - key_size, key_size) == 0:
+                return _value(self, source, 1)
+            if skip(source) < 0:
+                _refuse()
+        if source.at != source.end:
+            _refuse()
+        return None
 
 
 cdef struct Name:

@@ -113,7 +113,7 @@ cdef struct Row:
 
 
 cdef class Snapshot:
-    """One tree as the transaction with this `id` sees it; `record` is the tree's."""
+    """One tree as the transaction with this number sees it; `record` is the tree's."""
 
     cdef readonly object id
     cdef const unsigned char* _base
@@ -121,8 +121,8 @@ cdef class Snapshot:
     cdef uint64_t _root
     cdef uint64_t _last_page
 
-    def __init__(self, id, size_t base, size_t page_bytes, bytes record not None):
-        self.id = id
+    def __init__(self, number, size_t base, size_t page_bytes, bytes record not None):
+        self.id = number
         self._base = <const unsigned char*> base
         self._page_bytes = page_bytes
         self._root = _u64(<const unsigned char*> PyBytes_AS_STRING(record) + 40)

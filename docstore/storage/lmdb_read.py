@@ -28,8 +28,8 @@ from docstore.errors import (
 from docstore.limits import MAX_READERS
 from docstore.storage.engine import MAX_KEY_BYTES, MAX_MEMBER_BYTES
 from docstore.storage.lmdb_scan import Bounds, Cursor, Entry, prefixes
-from docstore.storage.rows import ListRows, Rows, chunked
 from docstore.storage.registry import SharedStore
+from docstore.storage.rows import ListRows, Rows, chunked
 
 Result = TypeVar("Result")
 

@@ -82,6 +82,10 @@ class SystemTable:
         """See `query.runtime.Table`."""
         return _kept(self.rows(run), keep)
 
+    def values(self, run: Run, name: str) -> Iterator[list[Value]]:
+        """See `query.runtime.Table`."""
+        yield [row.get(name) for row in self.rows(run)]
+
     def count(self, run: Run) -> int:
         """See `query.runtime.Table`."""
         return len(self.rows(run))

@@ -15,7 +15,7 @@ from query.errors import ReqlError, ReqlNonExistenceError, ReqlQueryLogicError
 from query.evaluate import Compiler
 from query.registry import term
 from query.runtime import Function, Grouped, Keep, Row, Run, type_error
-from query.tables import all_of_table, whole_index
+from query.tables import all_of_table, table_of, whole_index
 from query.term import Argument, Term
 from query.terms.grouping import Pairs, check_groups, grouped, pairs_of
 from query.terms.ordering import FirstRows, Key
@@ -64,6 +64,7 @@ def _finish_avg(total: int | float, count: int) -> Value:
     return check_number(total / count)
 
 
+_ONLY_INT: Final = {int}
 _FINISHES: Final[dict[str, Finish]] = {"sum": _finish_sum, "avg": _finish_avg}
 
 
@@ -85,19 +86,42 @@ def _(compiler: Compiler, node: Term) -> Closure:
         raise ReqlQueryLogicError(f"Cannot call {node.kind.name} on an index.", node)
     fields, bind = _reader(compiler, node)
     source, finish = compiler.rows(node.args[0], fields), _FINISHES[node.kind.name]
+    values = _values(compiler, node)
 
     def total(env: Env) -> Value:
-        rows = source(env)
+        rows = source(env) if values is None else values(env)
         try:
-            return finish(*_total(rows, bind(env)))
+            return finish(*(_total(rows, bind(env)) if values is None else _total_of_values(rows)))
         except ReqlError as error:
             raise located(error, node) from None
 
     return total
 
 
-def _total(rows: Iterable[Value], read: Read) -> tuple[int | float, int]:
+def _values(compiler: Compiler, node: Term) -> Closure | None:
+    """What gives the values of a field of a whole table in lists, which is quicker than rows with that field."""
+    if compiler.whole or compiler.profile is not None or len(node.args) == 1 or type(node.args[1]) is not str:
+        return None
+    name, source = node.args[1], node.args[0]
+    if not _is_table(source):
+        return None
+    find = table_of(compiler, source)
+    return lambda env: find(env).values(env[0], name)
+
+
+def _total_of_values(chunks: Iterable[list[Value]]) -> tuple[int | float, int]:
     total: int | float = 0
+    count = 0
+    for values in chunks:
+        if set(map(type, values)) == _ONLY_INT:
+            total, count = sum(values, total), count + len(values)
+        else:  # one by one, as rows: floats add up to the same only in the same order
+            more, counted = _total(values, _itself, total)
+            total, count = more, count + counted
+    return total, count
+
+
+def _total(rows: Iterable[Value], read: Read, total: int | float = 0) -> tuple[int | float, int]:
     count = 0
     for row in rows:
         value = read(row)
@@ -190,7 +214,9 @@ def _(compiler: Compiler, node: Term) -> Closure:
     def keep(env: Env) -> Keep:
         read, best = bind(env), env[slot]
         return Keep(
-            fields, lambda row: read(row) is not MISSING and best.may_belong(row), lambda: best.conditions(field, required=True)
+            fields,
+            lambda row: read(row) is not MISSING and best.may_belong(row),
+            lambda: best.conditions(field, required=True),
         )
 
     source = compiler.rows(node.args[0], None, MakeKeep(fields, keep))
