@@ -3,9 +3,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-all lint bench bench-large bench-guard stub clean
+.PHONY: demo test test-pure test-all lint bench bench-large bench-guard stub clean
 
-.venv/.made: pyproject.toml
+.venv/.made: pyproject.toml setup.py $(wildcard docstore/native/*.pyx docstore/native/*.pxd)
 	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'docstore needs Python 3.11 or later')"
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev,bench]"
@@ -16,6 +16,9 @@ demo: .venv/.made
 
 test: .venv/.made
 	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+test-pure: .venv/.made
+	DOCSTORE_NATIVE=0 $(BIN)/python -m pytest -n 2 --dist worksteal tests/language tests/docstore tests/metamorphic tests/model
 
 test-all: .venv/.made
 	$(BIN)/python -m pytest -n 2 --dist worksteal --slow

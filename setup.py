@@ -7,7 +7,12 @@ MODULES = ("conditions", "documents", "pages")
 
 setup(
     ext_modules=cythonize(
-        [Extension(f"docstore.native.{name}", [f"docstore/native/{name}.pyx"], optional=True) for name in MODULES],
+        [
+            Extension(
+                f"docstore.native.{name}", [f"docstore/native/{name}.pyx"], extra_compile_args=["-O3"], optional=True
+            )
+            for name in MODULES
+        ],
         build_dir="build",
     )
 )

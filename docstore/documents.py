@@ -157,7 +157,7 @@ def _nesting_error() -> ReqlQueryLogicError:
     return ReqlQueryLogicError(f"Document nested too deeply for disk writes (limit {MAX_NESTING} levels).")
 
 
-def _decode_document(data: bytes) -> Document:
+def decode_in_python(data: bytes) -> Document:
     """The document with this stored form; CorruptStoreError where it is none."""
     try:
         return _decode(data)
@@ -166,7 +166,7 @@ def _decode_document(data: bytes) -> Document:
 
 
 decode_document: Callable[[bytes], Document] = (
-    native.documents.DocumentReader(_decode_document, _value_of) if native.AVAILABLE else _decode_document
+    native.documents.DocumentReader(decode_in_python, _value_of) if native.AVAILABLE else decode_in_python
 )
 """The document with this stored form; CorruptStoreError where it is none."""
 
@@ -211,7 +211,7 @@ def restricted_decoder(names: frozenset[str]) -> Callable[[bytes], Document]:
     """What `fields_decoder` does, done slowly: decode the whole document, then take what is wanted."""
 
     def decode_fields(data: bytes) -> Document:
-        return {name: item for name, item in _decode_document(data).items() if name in names}
+        return {name: item for name, item in decode_in_python(data).items() if name in names}
 
     return decode_fields
 

@@ -66,6 +66,9 @@ cdef class Tests:
             self._count += 1
         self._kept_alive = kept
 
+    def __call__(self, bytes data not None):
+        return self.may_pass(<const unsigned char*> PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
+
     cdef bint may_pass(self, const unsigned char* data, Py_ssize_t size) noexcept:
         """Whether a document may pass."""
         cdef Input source

@@ -147,7 +147,6 @@ cdef class Snapshot:
         cdef Rows found = Rows._of(owner, count)
         cdef Page* leaves = <Page*> malloc(max(count, 1) * sizeof(Page))
         cdef bytes one
-        cdef int index
         if leaves == NULL:
             raise MemoryError
         memcpy(key, PyBytes_AS_STRING(prefix), prefix_size)
@@ -160,8 +159,7 @@ cdef class Snapshot:
                 memcpy(key + prefix_size, PyBytes_AS_STRING(one), size)
                 self._leaf(key, prefix_size + size, &leaves[place])
             for place in range(count):
-                for index in range(leaves[place].nodes):
-                    self._fetch_node(&leaves[place], index)
+                self._fetch_nodes(&leaves[place])
             for place in range(count):
                 one = <bytes> keys[place]
                 size = PyBytes_GET_SIZE(one)
@@ -209,6 +207,11 @@ cdef class Snapshot:
         """Have the processor fetch a node, which will be looked at soon."""
         if index < page.nodes:
             prefetch(page.at + _u16(page.at + PAGE_HEAD + 2 * index) % self._page_bytes)
+
+    cdef inline void _fetch_nodes(self, Page* page) noexcept:
+        cdef int index
+        for index in range(page.nodes):
+            self._fetch_node(page, index)
 
     cdef int _place(self, Page* page, const unsigned char* key, Py_ssize_t size, int first) except -1:
         """The first node from `first` on whose key is not below this one; how many there are where none is."""

@@ -127,6 +127,9 @@ class SharedStore:
             environment.reader_check()
             _check_names(environment, self.path, may_be_new=lock is not None)
             self.catalog, self.maps, self.multimaps = _open_databases(environment)
+        except lmdb.Error as error:
+            environment.close()
+            raise _open_failure(self.path, error) from error
         except BaseException:
             environment.close()
             raise
