@@ -27,6 +27,7 @@ from docstore.descriptions import SERVER_ID
 from docstore.errors import ClosedError, ReadOnlyError
 from docstore.options import checked_options, checked_path, checked_permissions, checked_seconds
 from docstore.placement import SERVER
+from docstore.points import MISSED, Point, point_of
 from docstore.prepared import PreparedQuery
 from docstore.results import converted, is_walked, presented, tells_bounds, without_bounds
 from docstore.scopes import Block, JoinedSession, OwnSession, Scope, current_scope, scopes
@@ -44,7 +45,7 @@ from query.registry import BY_KIND
 from query.retelling import retold
 from query.runtime import Run, Stream, collect
 from query.term import Argument, Source, Term, walk
-from query.values import describe
+from query.values import Value, describe
 from query.vectors import Made
 
 __all__ = ["Connection", "connect"]
@@ -101,13 +102,15 @@ class _CachedPlan:
     tells_bounds: bool
     plan: Plan | None = None
     schema: Schema | None = None
+    point: Point | None = None
+    """What reads the answer of a `get` directly."""
 
     def plan_for(self, argument: Term, run: Run) -> Plan:
         """The plan for the catalog that a run sees."""
         schema, plan = run.transaction.schema, self.plan
         if plan is None or self.schema is not schema:
             plan = make_plan(argument, run)
-            self.plan, self.schema = plan, schema
+            self.plan, self.schema, self.point = plan, schema, point_of(plan, run)
         return plan
 
 
@@ -274,6 +277,10 @@ class Connection:
         if cached is None:
             cached = self._cached(argument, merged)
         scope = current_scope(self) if scopes.get() else None
+        if cached.point is not None and scope is None and not options and not Made.any:
+            found = cached.point.read(argument.constants[0])
+            if found is not MISSED:
+                return found
         try:
             if cached.writes:
                 return self._write(argument, cached, merged, scope)
@@ -289,6 +296,13 @@ class Connection:
             raise ReqlResourceLimitError(
                 "The query is nested too deeply to run from this depth of Python calls."
             ) from None
+
+    def read_point(self, shape: int, key: Value) -> Any:
+        """The document that a prepared `get` with this shape and key gives; MISSED where it has to be run as a query."""
+        cached = self._plans.get(shape)
+        if cached is None or cached.point is None or self._closed or Made.any or scopes.get():
+            return MISSED
+        return cached.point.read(key)
 
     def _retold(
         self, error: ReqlError, argument: Argument, options: Mapping[str, Any], scope: Scope | None

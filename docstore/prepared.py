@@ -6,32 +6,47 @@ at once make the same one.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
+from docstore.storage.engine import MISSED
 from query.builder import Query, Runner
 from query.errors import ReqlError
 from query.prepare import Build, Template, built, template_of
 from query.term import Argument
-from query.values import from_python
+from query.values import Value, from_python
 
 MAX_TEMPLATES: Final = 100
 """Combinations of types for which a template is kept; a function of a few values meets two or three."""
 
 
+class PointReader(Runner, Protocol):
+    """What a prepared query asks of a connection."""
+
+    def read_point(self, shape: int, key: Value) -> Any:
+        """See `Connection.read_point`."""
+
+
 class PreparedQuery:
     """A query of values, called like a function. Usable by any number of threads."""
 
-    __slots__ = ("_build", "_options", "_runner", "_templates")
+    __slots__ = ("_build", "_connection", "_options", "_templates")
 
-    def __init__(self, runner: Runner, build: Build, options: dict[str, Any]) -> None:
-        self._runner = runner
+    def __init__(self, connection: PointReader, build: Build, options: dict[str, Any]) -> None:
+        self._connection = connection
         self._build = build
         self._options = options
         self._templates: dict[tuple[type, ...], Template | None] = {}
 
     def __call__(self, *values: Any) -> Any:
         """The result for these values, as `run` gives it."""
-        return self._runner.run_query(self._argument(values), self._options)
+        template = self._template(values)
+        if template is None:
+            return self._connection.run_query(self._built(values), self._options)
+        if template.only is not None and not self._options:
+            found = self._connection.read_point(template.shape, values[template.only])
+            if found is not MISSED:
+                return found
+        return self._connection.run_query(template.fill(values), self._options)
 
     def query(self, *values: Any) -> Query:
         """The query for these values, to be looked at or made part of another."""
@@ -39,21 +54,27 @@ class PreparedQuery:
 
     def explain(self, *values: Any, run: bool = False) -> Any:
         """How the query for these values is run, as `explain` tells it."""
-        return self._runner.explain_query(self._argument(values), self._options, run)
+        return self._connection.explain_query(self._argument(values), self._options, run)
 
     def __repr__(self) -> str:
         return f"<docstore.PreparedQuery of {getattr(self._build, '__name__', self._build)!r}>"
 
     def _argument(self, values: tuple[Any, ...]) -> Argument:
-        types = tuple(map(type, values))
-        template = self._templates.get(types)
+        template = self._template(values)
+        return self._built(values) if template is None else template.fill(values)
+
+    def _template(self, values: tuple[Any, ...]) -> Template | None:
+        """The template for these values; None where there is none, or the values cannot be in a query."""
+        template = self._templates.get(tuple(map(type, values)))
         if template is not None:
             for value in values:
                 if not (type(value) is str and value.isascii()) and not _is_valid(value):
-                    break
-            else:
-                return template(values)
-        argument = built(self._build, values)
+                    return None
+        return template
+
+    def _built(self, values: tuple[Any, ...]) -> Argument:
+        """The query for these values, built by the function; a template for the next of their types."""
+        argument, types = built(self._build, values), tuple(map(type, values))
         if types not in self._templates:
             if len(self._templates) >= MAX_TEMPLATES:
                 self._templates.clear()

@@ -55,12 +55,13 @@ class OpenStore:
         self._tables: dict[str, StoredTable] = {}
         self._prepare()
         with engine.begin_read() as transaction:
-            self._seen = (transaction.id, self._schema_of(load(transaction)))
-        load_kinds(self._seen[1].catalog.tables())
+            self.seen = (transaction.id, self._schema_of(load(transaction)))
+            """The number of the commit in which the catalog was seen last, and that catalog."""
+        load_kinds(self.seen[1].catalog.tables())
         self._begin_read = engine.begin_read
         self._queue = WriteQueue(engine)
         self._worker = Worker(self, read_only=read_only)
-        self._wake(self._seen[1].catalog)
+        self._wake(self.seen[1].catalog)
 
     @property
     def path(self) -> str | None:
@@ -84,7 +85,7 @@ class OpenStore:
             named = place[0]
             if type(named) is Term and named.kind.name == "db":
                 database = named.args[0]
-        found = self._seen[1].catalog.databases.get(database) if type(database) is str else None
+        found = self.seen[1].catalog.databases.get(database) if type(database) is str else None
         table = found.tables.get(name) if found is not None and type(name) is str else None
         return None if table is None else table.options.get("durability")
 
@@ -92,7 +93,7 @@ class OpenStore:
 
     def begin_read(self) -> Transaction:
         """A snapshot of the last commit."""
-        engine, seen = self._begin_read(), self._seen
+        engine, seen = self._begin_read(), self.seen
         return Transaction(engine, seen[1] if engine.id == seen[0] else self._look_or_abort(engine))
 
     def begin_write(self, timeout_seconds: float | None = None) -> WritingTransaction:
@@ -174,8 +175,8 @@ class OpenStore:
     def committed(self, transaction: WritingTransaction) -> None:
         """Begin in the background what a commit has made to do."""
         if transaction.catalog_changed:
-            known = {job.space for job in jobs(self._seen[1].catalog)}
-            self._seen = (_NO_COMMIT, transaction.schema)
+            known = {job.space for job in jobs(self.seen[1].catalog)}
+            self.seen = (_NO_COMMIT, transaction.schema)
             self._wake(transaction.catalog, known)
 
     # The language's view
@@ -245,12 +246,12 @@ class OpenStore:
 
     def _look(self, engine: ReadTransaction, *, is_new: bool = True) -> Schema:
         """The catalog that a transaction sees; remembered where that is committed, since the transaction is new."""
-        schema = self._seen[1]
+        schema = self.seen[1]
         if read_version(engine) != schema.catalog.version:
             schema = self._schema_of(load(engine, schema.catalog))
             self._wake(schema.catalog)
         if is_new:
-            self._seen = (engine.id, schema)
+            self.seen = (engine.id, schema)
         return schema
 
     def _look_or_abort(self, engine: ReadTransaction) -> Schema:

@@ -18,7 +18,7 @@ Numbers, strings and bytes have holes. None is passed as it is, its type being i
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final, NoReturn, TypeAlias
+from typing import Any, Final, NamedTuple, NoReturn, TypeAlias
 
 from query.annotations import accepted
 from query.builder import Query
@@ -28,8 +28,18 @@ from query.term import MAKE_OBJ, Argument, Kind, Source, Term, walk
 from query.values import Value
 
 Build: TypeAlias = Callable[..., Any]
-Template: TypeAlias = Callable[[Sequence[Value]], Term]
-"""The query for other values of the same types. They must be valid values."""
+Fill: TypeAlias = Callable[[Sequence[Value]], Term]
+
+
+class Template(NamedTuple):
+    """A query for values of some types, all of which give its shape. The values must be valid ones."""
+
+    fill: Fill
+    """The query for values."""
+    shape: int
+    only: int | None
+    """The number of the value that is the only constant of the query; None where it is not so."""
+
 
 _HOLE: Final = Kind("hole", -2, structural=True)
 _HOLE_TYPES: Final = frozenset({str, int, float, bytes})
@@ -132,7 +142,9 @@ def template_of(build: Build, values: Sequence[Any], query: Argument) -> Templat
         root = built(build, given)
         if type(root) is not Term or root.kind is _HOLE or _filled(root, values) != query:
             return None
-        return _template(_filled(root, [_Slot(number) for number in range(len(values))]), query)
+        marked = _filled(root, [_Slot(number) for number in range(len(values))])
+        only = _slots(marked.constants)[0][1] if len(marked.constants) == 1 and _has_slots(marked) else None
+        return Template(_template(marked, query), query.shape, only)
     except _GivenUpError:
         return None
 
@@ -150,7 +162,7 @@ def _filled(node: Argument, values: Sequence[Any]) -> Any:
     return node.replace_children(lambda child: _filled(child, values))
 
 
-def _template(marked: Term, query: Term) -> Template:
+def _template(marked: Term, query: Term) -> Fill:
     """`query` with what its twin has marked to be replaced."""
     constants, places = query.constants, _slots(marked.constants)
     args, slots = query.args, _slots(marked.args)
@@ -183,7 +195,7 @@ def _template(marked: Term, query: Term) -> Template:
     return fill
 
 
-def _template_with_options(marked: Term, query: Term, names: dict[str, Any]) -> Template:
+def _template_with_options(marked: Term, query: Term, names: dict[str, Any]) -> Fill:
     """The same for a Term with slots inside its options, or among the fields of an object."""
     places = _slots(marked.constants)
     slots = [(name, child.number) for name, child in names.items() if type(child) is _Slot]

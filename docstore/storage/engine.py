@@ -25,12 +25,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from operator import itemgetter
 from types import TracebackType
-from typing import Protocol, Self, TypeVar
+from typing import Any, Final, Protocol, Self, TypeVar
 
 from docstore.errors import StoreFullError
 from docstore.storage.rows import Rows
 
 Result = TypeVar("Result")
+
+MISSED: Final[Any] = object()
+"""What `read_once` gives where it has not read."""
 
 CATALOG_SPACE = 0
 MAX_SPACE = 2**32 - 1
@@ -187,6 +190,12 @@ class Engine(Protocol):
 
     def begin_read(self) -> ReadTransaction:
         """A snapshot of the last commit."""
+
+    def read_once(self, number: int, space: int, key: bytes, decode: Callable[[bytes], Result]) -> Any:
+        """What `ReadTransaction.read` gives in a snapshot of its own, if that is of the commit with this number.
+
+        MISSED where it is of another commit, or where this engine, or this moment, needs a transaction for it.
+        """
 
     def begin_write(self, timeout_seconds: float | None = None) -> WriteTransaction:
         """Wait for the write lock, in the order of arrival within this process, and begin.
