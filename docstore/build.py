@@ -30,7 +30,7 @@ from docstore.indexes import make_index
 from docstore.indexes.base import StoredIndex, Update, decoder
 from docstore.keys import prefix_successor
 from docstore.layout import pack_watermark, unpack_watermark, watermark_key
-from docstore.storage.engine import CATALOG_SPACE
+from docstore.storage.engine import CATALOG_SPACE, ReadTransaction
 from docstore.transaction import Transaction, WritingTransaction
 from query.collection import paused_collection
 
@@ -99,11 +99,11 @@ def step(transaction: WritingTransaction, job: Job, hurry: Hurry, prepared: Any 
     table = transaction.catalog.table_with_id(job.table_id)
     index = None if table is None else table.index_in(job.space)
     if table is not None and index is not None and index.state == "building":
-        with paused_collection():
+        with paused_collection(), transaction.writer.before() as before:
             built = make_index(table, index)
             if prepared is not None:
                 built.begin(transaction.writer, prepared)  # type: ignore[attr-defined]
-            _build(transaction, table, built, Clock(hurry))
+            _build(transaction, before, table, built, Clock(hurry))
 
 
 def start_index(transaction: WritingTransaction, table: TableDefinition, name: str) -> None:
@@ -111,7 +111,7 @@ def start_index(transaction: WritingTransaction, table: TableDefinition, name: s
     current = transaction.catalog.table(table.database, table.name)
     documents, _ = transaction.counts(current)
     if documents <= IMMEDIATE_DOCUMENTS:
-        _build(transaction, current, make_index(current, current.index(name)), Clock(lambda: False))
+        _build(transaction, transaction.engine, current, make_index(current, current.index(name)), Clock(lambda: False))
 
 
 def fail(transaction: WritingTransaction, job: Job, error: str) -> None:
@@ -147,10 +147,13 @@ class Clock:
         return late and self.hurry()
 
 
-def _build(transaction: WritingTransaction, table: TableDefinition, index: StoredIndex, clock: Clock) -> None:
+def _build(
+    transaction: WritingTransaction, reader: ReadTransaction, table: TableDefinition, index: StoredIndex, clock: Clock
+) -> None:
+    """Add the entries of the next documents, which `reader` sees as the transaction does."""
     writer, definition = transaction.writer, index.definition
     passed, watermark = unpack_watermark(writer.get(CATALOG_SPACE, watermark_key(definition.space)))
-    rows = writer.scan_rows(table.space, prefix_successor(watermark) or b"")
+    rows = reader.scan_rows(table.space, prefix_successor(watermark) or b"")
     decode = decoder(index.fields)
     updates: list[Update] = []
     finished = False

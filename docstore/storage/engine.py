@@ -168,6 +168,9 @@ class WriteTransaction(ReadTransaction, Protocol):
     def remove_many(self, space: int, entries: Iterable[tuple[bytes, bytes]]) -> int:
         """Remove many (key, member); how many were there."""
 
+    def before(self) -> AbstractContextManager[ReadTransaction]:
+        """What has been committed before this transaction, for reading much before it has written anything."""
+
     def savepoint(self) -> WriteTransaction:
         """A transaction nested in this one, which must not be used until the nested one has committed or aborted."""
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from threading import get_ident
 from types import TracebackType
 from typing import Any, Final, Self
@@ -25,11 +26,15 @@ from weakref import ref
 
 import lmdb
 
+from docstore import native
 from docstore.errors import TransactionError
 from docstore.storage.engine import GrowNeeded, check_member, check_members
 from docstore.storage.lmdb_read import ENDED, FORKED, LmdbRead
 from docstore.storage.lmdb_scan import Bounds, Cursor, Entry, prefixes
 from docstore.storage.registry import SharedStore
+
+if native.AVAILABLE:
+    from docstore.storage.lmdb_native import NativeRead
 
 _ids: Final = itertools.count(-1, -1)
 
@@ -163,6 +168,11 @@ class LmdbWrite(LmdbRead):
         """See `ReadTransaction.members`; by way of the scan, which knows about writes."""
         entries = self.scan_entries(space, key, key + b"\0")
         return (member for _, member in entries)
+
+    def before(self) -> AbstractContextManager[LmdbRead]:
+        """See `WriteTransaction.before`. Compiled code cannot read what a write transaction sees."""
+        assert not self.write_count, "what was written is not there"
+        return NativeRead(self._store) if self._store.map_address else nullcontext(self)
 
     def savepoint(self) -> LmdbWrite:
         """See `WriteTransaction.savepoint`."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from threading import get_ident
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
@@ -231,6 +231,10 @@ class MemoryWrite(MemoryRead):
     def remove_many(self, space: int, entries: Iterable[tuple[bytes, bytes]]) -> int:
         """See `WriteTransaction.remove_many`."""
         return sum([self.remove(space, key, member) for key, member in entries])
+
+    def before(self) -> AbstractContextManager[MemoryRead]:
+        """See `WriteTransaction.before`."""
+        return nullcontext(self)
 
     def savepoint(self) -> MemoryWrite:
         """See `WriteTransaction.savepoint`."""
