@@ -165,7 +165,9 @@ def _build(
         if chunk is None:
             finished = True
         else:
-            updates += [(chunk.key(place), None, document) for place, document in enumerate(chunk.read(decode)[:most])]
+            places = range(len(chunk) if most is None else min(len(chunk), most - len(updates)))
+            documents = chunk.read_some(decode, places)
+            updates += [(chunk.key(place), None, document) for place, document in zip(places, documents, strict=True)]
     refused = index.refusals(writer, updates)
     if refused:
         fail(transaction, Job(definition.space, table.id), next(iter(refused.values())))

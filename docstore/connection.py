@@ -277,10 +277,10 @@ class Connection:
         if cached is None:
             cached = self._cached(argument, merged)
         scope = current_scope(self) if scopes.get() else None
-        if cached.point is not None and scope is None and not options and not Made.any:
+        if cached.point is not None and scope is None and not options:
             found = cached.point.read(argument.constants[0])
             if found is not MISSED:
-                return found
+                return presented(found, merged) if Made.any else found
         try:
             if cached.writes:
                 return self._write(argument, cached, merged, scope)
@@ -300,9 +300,10 @@ class Connection:
     def read_point(self, shape: int, key: Value) -> Any:
         """The document that a prepared `get` with this shape and key gives; MISSED where it has to be run as a query."""
         cached = self._plans.get(shape)
-        if cached is None or cached.point is None or self._closed or Made.any or scopes.get():
+        if cached is None or cached.point is None or self._closed or scopes.get():
             return MISSED
-        return cached.point.read(key)
+        found = cached.point.read(key)
+        return presented(found, self._defaults) if Made.any and found is not MISSED else found
 
     def _retold(
         self, error: ReqlError, argument: Argument, options: Mapping[str, Any], scope: Scope | None

@@ -54,6 +54,13 @@ def test_a_get_that_is_run_again_is_a_point(db: Connection) -> None:
     assert point_read(db, 3) == {"id": 3}
 
 
+def test_vectors_come_as_a_query_gives_them(db: Connection) -> None:
+    r.table("posts").get(1).update({"v": r.vector([1, 0.5])}).run(db)
+    found = [get(db, 1)["v"] for _ in range(3)]
+    assert {type(vector).__module__ for vector in found} == {"numpy"}
+    assert found[2].tolist() == [1, 0.5]
+
+
 def test_each_write_is_seen_at_once(db: Connection) -> None:
     for number in range(20):
         durability = "soft" if number % 2 else "hard"

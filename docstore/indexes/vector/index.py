@@ -135,8 +135,8 @@ class VectorIndex(WithoutShapes, WithoutOrder):
         """The vectors of one of so many documents."""
         found_of, decode, passed = self._found_of(), decoder(self.fields), 0
         for chunk in engine.scan_rows(self._table.space):
-            for _, data in chunk[-passed % step :: step]:
-                yield from found_of(decode(data)).rows
+            for document in chunk.read_some(decode, range(-passed % step, len(chunk), step)):
+                yield from found_of(document).rows
             passed += len(chunk)
             if not goes_on():
                 return
