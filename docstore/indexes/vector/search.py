@@ -43,7 +43,7 @@ EXACT_NUMBERS: Final = 40_000_000
 """With a filter, all lists are searched up to so many numbers in them: some 5 ms."""
 
 DEFAULT_PROBES: Final = 10
-"""Lists that are searched at least; more the more there are, and twice as many where bits make that cheap."""
+"""Lists that are searched at least; more the more there are."""
 
 WIDE_BITS: Final = 384
 """Bits of the codes of vectors with so many numbers that their neighbours lie in twice as many lists."""
@@ -96,6 +96,8 @@ class Search:
         self.known = Known() if known is None else known
         self._passing = self.known.passing
         self._searched: set[int] = set()
+        self._distant: Any = None
+        """The scores of the lists' centroids, once they were asked for."""
         self._ordinals: list[Any] = []
         self._scores: list[Any] = []
         self._coded: list[Prepared] = []
@@ -126,17 +128,17 @@ class Search:
             self._rough = self.state.coder.scorer(self.wanted.query)
             if self._scans_codes():
                 return self._by_all_codes(scan)
-        order = self._order()
-        first = probes = len(order) if exact else self._probes(len(order))
+        lists = self.state.head.lists
+        first = probes = lists if exact else self._probes(lists)
         while True:
-            self._search(order[len(self._searched) : probes])
+            self._search(self._nearest_lists(probes))
             answers = self._answers()
             if answers is None:
                 found = self._apply_filter(scan)
                 if found.gathered is not None:
                     return self.by_rows(found.gathered)
                 continue
-            if (len(answers) >= results and self._is_enough) or len(self._searched) == len(order):
+            if (len(answers) >= results and self._is_enough) or len(self._searched) >= lists:
                 return answers
             if self._is_beyond and probes >= FAR * first:
                 return answers
@@ -231,19 +233,21 @@ class Search:
         """How many lists are searched first."""
         given = self.wanted.probes
         if given is None:
-            slope = 6 if self.state.coder.bits >= WIDE_BITS else 3
+            slope = 3 if not self.state.coder.bits else 6 if self.state.coder.bits >= WIDE_BITS else 2
             given = max(DEFAULT_PROBES, min(lists // 3, round(24 + slope * lists**0.5)))
         if self.wanted.keep is not None:
             given *= FAR
         return max(given, 2 * self.wanted.results * lists // max(1, self.state.head.vectors))
 
-    def _order(self) -> list[int]:
-        """The lists, the nearest first."""
+    def _nearest_lists(self, count: int) -> list[int]:
+        """Those of so many lists with the nearest centroids that were not searched yet, in any order."""
         layout = self.state.layout(self.engine)
-        if len(layout.numbers) == 1:
-            return layout.numbers
-        order = np.argsort(self.score(layout.prepared(self.form)), kind="stable")
-        return [layout.numbers[place] for place in order]
+        numbers = layout.numbers
+        if count < len(numbers):
+            if self._distant is None:
+                self._distant = self.score(layout.prepared(self.form))
+            numbers = [numbers[place] for place in np.argpartition(self._distant, count)[:count].tolist()]
+        return [number for number in numbers if number not in self._searched] if self._searched else numbers
 
     def _search(self, numbers: list[int]) -> None:
         """Score the vectors of some lists."""
