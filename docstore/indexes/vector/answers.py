@@ -42,7 +42,12 @@ class Wanted:
 def gather(engine: ReadTransaction, state: State, members: Iterable[bytes]) -> Gathered:
     """The vectors of documents."""
     places = [data for data in engine.get_many(state.space, [member_key(one) for one in members]) if data is not None]
-    keys = [ordinal_key(ordinal) for data in places for ordinal, _, _ in unpack_places(data)]
+    return gather_vectors(engine, state, [ordinal for data in places for ordinal, _, _ in unpack_places(data)])
+
+
+def gather_vectors(engine: ReadTransaction, state: State, ordinals: list[int]) -> Gathered:
+    """Some vectors, side by side."""
+    keys = [ordinal_key(ordinal) for ordinal in ordinals]
     found = [unpack_vector_record(data) for data in engine.get_many(state.space, keys) if data is not None]
     rows = [row for _, row in found]
     return Gathered([member for member, _ in found], rows, prepare(state.form, b"".join(rows)))
@@ -53,9 +58,10 @@ def passing_of(engine: ReadTransaction, state: State, members: Iterable[bytes]) 
     members = list(members)
     found = [data for data in engine.get_many(state.space, [member_key(one) for one in members]) if data is not None]
     places = np.frombuffer(b"".join(found), _PLACE)
-    few = is_gathered(len(places), state.head.vectors, state.form.dimensions)
-    gathered = gather(engine, state, members) if few else None
-    return Passing(places["ordinal"].astype(np.int64), state.head.next_ordinal, gathered)
+    ordinals = places["ordinal"].astype(np.int64)
+    few = is_gathered(len(ordinals), state.head.vectors, state.form.dimensions)
+    gathered = gather_vectors(engine, state, ordinals.tolist()) if few else None
+    return Passing(ordinals, state.head.next_ordinal, gathered)
 
 
 def nearest_of(

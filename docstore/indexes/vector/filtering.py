@@ -8,8 +8,8 @@ The scan is taken once it is likely to cost less than the tests that are left, b
 when as many were tested as it would have cost, so that neither way costs much more than twice the better one. Where the
 nearest all fail though many others pass, the share of a sample keeps the search from a scan that is not worth it.
 
-What was found out is kept for the next search with the same filter in the same commit: tests count together, and what
-passes is not looked for again. Any thread may use it.
+What was found out is kept for the next search with the same filter in the same commit: tests count together, what passes
+is not looked for again, and is gathered once the lists were searched for it as often as that costs. Any thread may use it.
 """
 
 from __future__ import annotations
@@ -44,44 +44,53 @@ KEPT_BYTES: Final = 64 * 2**20
 """Sets of rows that are kept in one commit, and the memory that they may take."""
 
 
+_ROW_BYTES: Final = 200
+"""What Python's objects take beside the numbers of a vector."""
+
+
 class Gathered:
     """Vectors of some documents, side by side."""
 
-    __slots__ = ("members", "prepared", "rows")
+    __slots__ = ("members", "nbytes", "prepared", "rows")
 
     def __init__(self, members: list[bytes], rows: list[bytes], prepared: Prepared) -> None:
         self.members = members
         self.rows = rows
         self.prepared = prepared
-
-    @property
-    def nbytes(self) -> int:
+        self.nbytes = prepared.nbytes + sum(map(len, rows)) + _ROW_BYTES * len(rows)
         """The memory that it takes, about."""
-        return self.prepared.nbytes + sum(map(len, self.rows)) + 200 * len(self.rows)
 
 
 class Passing:
     """The vectors of the documents that a filter lets through: side by side where they are few, else by their ordinals."""
 
-    __slots__ = ("_is_mask", "_ordinals", "gathered")
+    __slots__ = ("_mask", "_searches", "gathered", "ordinals")
 
     def __init__(self, ordinals: Any, next_ordinal: int, gathered: Gathered | None) -> None:
+        self.ordinals = ordinals
         self.gathered = gathered
-        self._is_mask = next_ordinal <= 8 * len(ordinals)
-        if self._is_mask:
-            self._ordinals = np.zeros(next_ordinal, np.bool_)
-            self._ordinals[ordinals] = True
-        else:
-            self._ordinals = ordinals
+        self._searches = 0
+        self._mask: Any = None
+        if next_ordinal <= 8 * len(ordinals):
+            self._mask = np.zeros(next_ordinal, np.bool_)
+            self._mask[ordinals] = True
 
     def among(self, ordinals: Any) -> Any:
         """Which of some vectors these are."""
-        return self._ordinals[ordinals] if self._is_mask else np.isin(ordinals, self._ordinals)
+        return np.isin(ordinals, self.ordinals) if self._mask is None else self._mask[ordinals]
+
+    def is_worth_gathering(self, vectors: int, dimensions: int, row_bytes: int) -> bool:
+        """Whether one more search of the lists would make that dearer than to have these side by side."""
+        self._searches += 1
+        count = len(self.ordinals)
+        fits = count * (row_bytes + 4 * dimensions + _ROW_BYTES) <= KEPT_BYTES // 2
+        return self.gathered is None and fits and self._searches * vectors * dimensions > count * GATHERED_NUMBERS
 
     @property
     def nbytes(self) -> int:
         """The memory that it takes, about."""
-        return int(self._ordinals.nbytes) + (0 if self.gathered is None else self.gathered.nbytes)
+        known = int(self.ordinals.nbytes) + (0 if self._mask is None else int(self._mask.nbytes))
+        return known + (0 if self.gathered is None else self.gathered.nbytes)
 
 
 class Known:
@@ -94,6 +103,11 @@ class Known:
         self.share: float | None = None
         """At least this share of all vectors is likely to pass, as a sample says; None without one."""
         self.passing: Passing | None = None
+
+    @property
+    def nbytes(self) -> int:
+        """The memory that it takes, about."""
+        return 0 if self.passing is None else self.passing.nbytes
 
     def is_spent(self, vectors: int) -> bool:
         """Whether so much was tested that a scan would have been no dearer."""
@@ -134,7 +148,7 @@ class Kept:
         """Keep something for a marker, unless the transaction has written, or it is too much."""
         if marker is None or engine.id < 0 or size_bytes > KEPT_BYTES:
             return
-        others = self._found if engine.id == self._commit else {}
+        others = {name: one for name, one in self._found.items() if name != marker and engine.id == self._commit}
         total = sum([other for _, other in others.values()]) + size_bytes
         if len(others) >= KEPT or total > KEPT_BYTES:
             others = {}

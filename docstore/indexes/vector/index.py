@@ -197,10 +197,10 @@ class VectorIndex(WithoutShapes, WithoutOrder):
         search = Search(engine, state, self._table, self._wanted(wanted), known)
         if wanted.rows is not None:
             return search.by_rows(self._rows(engine, state, wanted.rows))
-        was_known = known.passing is not None
+        before_bytes = known.nbytes
         answers = search.by_lists(lambda: self._scanned(engine, wanted.keep))
-        if known.passing is not None and not was_known:
-            self._kept.put(engine, wanted.keep_marker, known, known.passing.nbytes)
+        if known.nbytes != before_bytes:
+            self._kept.put(engine, wanted.keep_marker, known, known.nbytes)
         return answers
 
     def _known(self, engine: ReadTransaction, wanted: Nearest) -> Known:

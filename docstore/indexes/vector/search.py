@@ -26,7 +26,7 @@ import numpy as np
 
 from docstore.catalog import TableDefinition
 from docstore.indexes.base import decoder
-from docstore.indexes.vector.answers import Answer, Wanted, passing_of, there, with_documents
+from docstore.indexes.vector.answers import Answer, Wanted, gather_vectors, passing_of, there, with_documents
 from docstore.indexes.vector.codes import Bits, BitScorer
 from docstore.indexes.vector.filtering import DOUBTED, LEAST_TESTED, SAMPLED, Gathered, Known, Passing
 from docstore.indexes.vector.lists import State
@@ -121,8 +121,10 @@ class Search:
         """The nearest by lists; `scan` gives the keys of the documents that the filter lets through."""
         if self._keep is not None and self.known.is_spent(self.state.head.vectors):
             self._apply_filter(scan)
-        if self._passing is not None and self._passing.gathered is not None:
-            return self.by_rows(self._passing.gathered)
+        if self._passing is not None:
+            gathered = self._gathered(self._passing)
+            if gathered is not None:
+                return self.by_rows(gathered)
         results, exact = self.wanted.results, self._is_exact()
         if not (exact or self.state.coder.exact):
             self._rough = self.state.coder.scorer(self.wanted.query)
@@ -171,6 +173,13 @@ class Search:
     def _keep(self) -> Keep | None:
         """The filter, as long as it has to be asked."""
         return self.wanted.keep if self._passing is None else None
+
+    def _gathered(self, passing: Passing) -> Gathered | None:
+        """What passes the filter, side by side; None where it is yet to be picked out of the lists."""
+        vectors, form = self.state.head.vectors, self.form
+        if passing.gathered is None and passing.is_worth_gathering(vectors, form.dimensions, form.row_bytes):
+            passing.gathered = gather_vectors(self.engine, self.state, passing.ordinals.tolist())
+        return passing.gathered
 
     def _apply_filter(self, scan: Callable[[], Iterable[bytes]]) -> Passing:
         """Find out which vectors pass the filter, once and for all."""

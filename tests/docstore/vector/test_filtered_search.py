@@ -12,7 +12,7 @@ from docstore import Connection
 from docstore.indexes.vector import filtering, search
 from query.builder import r
 from tests.docstore.vector.oracle import check_nearest, recall
-from tests.docstore.vector.stores import create
+from tests.docstore.vector.stores import create, graph_of
 
 COUNT = 3_000
 
@@ -144,3 +144,28 @@ def test_a_document_with_several_vectors_passes_with_all_of_them() -> None:
         for height in (0, 100, 0):
             near = r.table("t").get_nearest([7, height], index="c", max_results=3, filter=r.row["n"] >= 700)
             assert near["doc"]["id"].run(db) == [700, 701, 702]
+
+
+def test_a_filter_that_is_asked_often_gives_the_same_when_what_passes_was_gathered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(filtering, "GATHERED_LEAST", 0)
+    monkeypatch.setattr(filtering, "GATHERED_NUMBERS", 1_000)
+    with docstore.connect() as db:
+        filled(db)
+        create(db, dimensions=12)
+        first = ids(db, r.row["n"] % 10 == 3)
+        assert all(ids(db, r.row["n"] % 10 == 3) == first for _ in range(20))
+        r.table("t").get(first[0]).delete().run(db)
+        assert ids(db, r.row["n"] % 10 == 3)[:3] == first[1:]
+
+
+def test_what_is_kept_of_filters_stays_within_its_bounds() -> None:
+    with docstore.connect() as db:
+        filled(db)
+        create(db, dimensions=12)
+        for number in range(3 * filtering.KEPT):
+            assert ids(db, r.row["n"] == number) == [number]
+        kept = graph_of(db)._kept
+        assert 0 < len(kept._found) <= filtering.KEPT
+        assert sum(size for _, size in kept._found.values()) <= filtering.KEPT_BYTES
