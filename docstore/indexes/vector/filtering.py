@@ -134,22 +134,24 @@ class Kept:
     """What belongs to filters and to the rows of other indexes, as long as nobody writes."""
 
     def __init__(self) -> None:
-        self._commit = -1
-        self._found: dict[Any, tuple[Any, int]] = {}
+        self._found: tuple[int, dict[Any, tuple[Any, int]]] = (-1, {})
+        """The commit, and what is known in it: replaced as one, so that no thread sees one commit's under another."""
 
     def get(self, engine: ReadTransaction, marker: Any) -> Any:
         """What is kept for a marker in the transaction's commit; None where nothing is, or the marker is None."""
-        if marker is None or engine.id < 0 or engine.id != self._commit:
+        commit, known = self._found
+        if marker is None or engine.id < 0 or engine.id != commit:
             return None
-        found = self._found.get(marker)
+        found = known.get(marker)
         return None if found is None else found[0]
 
     def put(self, engine: ReadTransaction, marker: Any, value: Any, size_bytes: int) -> None:
         """Keep something for a marker, unless the transaction has written, or it is too much."""
         if marker is None or engine.id < 0 or size_bytes > KEPT_BYTES:
             return
-        others = {name: one for name, one in self._found.items() if name != marker and engine.id == self._commit}
+        commit, known = self._found
+        others = {name: one for name, one in known.items() if name != marker} if engine.id == commit else {}
         total = sum([other for _, other in others.values()]) + size_bytes
         if len(others) >= KEPT or total > KEPT_BYTES:
             others = {}
-        self._commit, self._found = engine.id, {**others, marker: (value, size_bytes)}
+        self._found = (engine.id, {**others, marker: (value, size_bytes)})

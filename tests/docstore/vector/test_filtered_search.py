@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import numpy as np
@@ -166,6 +167,32 @@ def test_what_is_kept_of_filters_stays_within_its_bounds() -> None:
         create(db, dimensions=12)
         for number in range(3 * filtering.KEPT):
             assert ids(db, r.row["n"] == number) == [number]
-        kept = graph_of(db)._kept
-        assert 0 < len(kept._found) <= filtering.KEPT
-        assert sum(size for _, size in kept._found.values()) <= filtering.KEPT_BYTES
+        _, kept = graph_of(db)._kept._found
+        assert 0 < len(kept) <= filtering.KEPT
+        assert sum(size for _, size in kept.values()) <= filtering.KEPT_BYTES
+
+
+def test_threads_that_search_beside_a_writer_find_what_their_snapshots_let_through() -> None:
+    with docstore.connect() as db:
+        filled(db)
+        create(db, dimensions=12)
+        passing = r.row["n"] >= COUNT - 3
+        failures: list[Any] = []
+        stop = threading.Event()
+
+        def look() -> None:
+            while not stop.is_set():
+                with db.snapshot():
+                    wanted = set(r.table("t").filter(passing)["id"].run(db))
+                    found = [set(ids(db, passing)) for _ in range(3)]
+                    failures.extend([(wanted, one) for one in found if one != wanted])
+
+        threads = [threading.Thread(target=look) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for turn in range(60):
+            r.table("t").get(turn % 2).update({"n": COUNT if turn % 3 else 0}).run(db)
+        stop.set()
+        for thread in threads:
+            thread.join()
+        assert not failures
