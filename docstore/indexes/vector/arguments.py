@@ -28,11 +28,11 @@ Vectors of bits have neither lists nor a graph: by `auto` and `flat` all are com
 from __future__ import annotations
 
 import importlib.util
-import warnings
 from collections.abc import Mapping
 from typing import Any, Final
 
 from docstore.indexes.vector.names import ARGUMENT_ALIASES, METHOD_ALIASES, NEAREST_METHODS, OF_IVF_PQ, unknown_argument
+from docstore.indexes.vector.warn import warn
 from query.errors import ReqlQueryLogicError
 from query.measures import MEASURES, OF_BITS, measure_named
 from query.values import Value, describe
@@ -109,10 +109,9 @@ def has_graphs() -> bool:
 
 def warn_without_graphs() -> None:
     """Tell that there can be no graphs."""
-    warnings.warn(
+    warn(
         "The method `hnsw` needs faiss-cpu, which is not installed: pip install 'docstore[hnsw]'. Without it the index "
-        "answers from its lists.",
-        stacklevel=2,
+        "answers from its lists."
     )
 
 
@@ -164,9 +163,7 @@ def _method(flat: list[tuple[str, Value]]) -> str:
     if text == "ivf_pq":
         unused = [f"`{other}`" for other, _ in flat if other in OF_IVF_PQ]
         without = f", which has no use for {' and '.join(unused)}" if unused else ""
-        warnings.warn(
-            f"There is no method `IVF_PQ`; the index is made with `ivfrabitq` instead{without}.", stacklevel=2
-        )
+        warn(f"There is no method `IVF_PQ`; the index is made with `ivfrabitq` instead{without}.")
     return known
 
 

@@ -7,7 +7,6 @@ transaction of the documents. Any thread may use an index.
 from __future__ import annotations
 
 import threading
-import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
@@ -28,6 +27,7 @@ from docstore.indexes.vector.reading import NOTHING, Form, Found, FoundOf, vecto
 from docstore.indexes.vector.search import EXACT_VECTORS, SPARE, Search, measured_recall
 from docstore.indexes.vector.status import status_of, without_vectors
 from docstore.indexes.vector.training import LEAST_DOCUMENTS, sample_step, trained
+from docstore.indexes.vector.warn import warn
 from docstore.keys import primary_key
 from docstore.storage.engine import ReadTransaction, WriteTransaction
 from query.errors import ReqlQueryLogicError
@@ -268,7 +268,7 @@ class VectorIndex(WithoutShapes, WithoutOrder):
         text = without_vectors(f"Index `{self.name}`", self.form, state.head.skipped)
         if set(state.head.skipped) != {"missing"}:
             raise ReqlQueryLogicError(text)
-        warnings.warn(text, stacklevel=2)
+        warn(text)
 
     def _check_measure(self, measure: str | None) -> None:
         if measure is not None and measure_named(measure) != self.form.measure:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
 from collections.abc import Callable
 from itertools import islice
@@ -16,6 +15,7 @@ from docstore.indexes.base import decoder
 from docstore.indexes.vector.reading import Form, vectors_of
 from docstore.indexes.vector.scoring import distances
 from docstore.indexes.vector.status import without_vectors
+from docstore.indexes.vector.warn import warn
 from docstore.storage.engine import ReadTransaction
 from query.errors import ReqlQueryLogicError
 from query.measures import OF_BITS, measure_named
@@ -70,7 +70,7 @@ def _tell_of_none(what: str, form: Form, skipped: Counter[str], *, is_filtered: 
     """Tell that no document has such a vector; where other documents may have one, that is no error."""
     text = without_vectors(f"The field of get_nearest, {what},", form, skipped)
     if is_filtered or set(skipped) == {"missing"}:
-        warnings.warn(text, stacklevel=2)
+        warn(text)
     else:
         raise ReqlQueryLogicError(text)
 
@@ -89,8 +89,7 @@ def _form(wanted: Nearest) -> tuple[Form, Vector]:
 
 def _warn(table: TableDefinition, what: str, form: Form) -> None:
     call = f"index_create(NAME, {what}, vector={{'dimensions': {form.dimensions}, 'measure': '{form.measure}'}})"
-    warnings.warn(
+    warn(
         f"The query has no index of the table `{table.title}` for the measure `{form.measure}` and looks at every vector; "
-        f"r.table('{table.name}').{call} makes one, for get_nearest(..., index=NAME).",
-        stacklevel=2,
+        f"r.table('{table.name}').{call} makes one, for get_nearest(..., index=NAME)."
     )

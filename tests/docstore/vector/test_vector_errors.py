@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -160,3 +161,14 @@ def test_ivf_pq_of_milvus_is_made_with_what_is_nearest_and_says_so(db: Connectio
     with pytest.warns(UserWarning, match="instead, which has no use for `m` and `nbits`"):
         create(db, "b", **pq, params={"nlist": 16, "m": 2, "nbits": 8})
     assert status(db, "b")["arguments"] == {"n_lists": 16}
+
+
+def test_a_warning_is_of_the_line_that_ran_the_query(db: Connection) -> None:
+    insert(db, drawn(4, 3))
+    with pytest.warns(UserWarning) as caught:
+        r.table("t").get_nearest([1, 2, 3], field="v").run(db)
+        create(db, dim=3, index_type="IVF_PQ")
+        r.table("t").insert({"id": 9}).run(db)
+        r.table("t").delete().run(db)
+    assert len(caught) == 2
+    assert {Path(one.filename).name for one in caught} == {"test_vector_errors.py", "stores.py"}
