@@ -18,8 +18,8 @@ from docstore.indexes.vector.reading import Form
 LEAST_DOCUMENTS: Final = 10_000
 """Below, lists are soon as good by splitting."""
 
-FULL: Final = 1.4
-"""Target lengths that a list has in the middle of its life, between two splits."""
+FULL: Final = 1.2
+"""Target lengths that a list has at first: of lists with more, more than a few would have to be split while the index is built."""
 
 SAMPLE: Final = 64
 LARGEST_SAMPLE: Final = 75_000

@@ -38,7 +38,7 @@ def test_a_build_begins_with_trained_lists(method: str) -> None:
 
 
 def test_the_sample_is_spread_over_the_table_and_bounded() -> None:
-    assert training.sample_step(10_000, 256) == 5
+    assert training.sample_step(10_000, 256) == 4
     assert training.sample_step(1_000_000, 256) == 13
     assert training.sample_step(5, 256) == 5
 
