@@ -20,7 +20,7 @@ definition.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any, Final, NamedTuple
 
@@ -31,12 +31,16 @@ from docstore.indexes.base import StoredIndex, Update, decoder
 from docstore.keys import prefix_successor
 from docstore.layout import pack_watermark, unpack_watermark, watermark_key
 from docstore.storage.engine import CATALOG_SPACE, ReadTransaction
+from docstore.storage.rows import Rows
 from docstore.transaction import Transaction, WritingTransaction
 from query.collection import paused_collection
 
 STEP_SECONDS: Final = 0.005
-LARGEST_STEP: Final = 20_000
-"""Documents of one step: with their entries some 20 MB of memory, and 50 ms."""
+LARGEST_STEP: Final = 50_000
+"""Documents of one step, which takes 100 ms then: a commit costs what some thousand documents do."""
+
+BATCH: Final = 2_000
+"""Documents whose entries are sorted and added together: with more of them, they do not stay in the processor's cache."""
 
 LARGEST_VECTOR_STEP: Final = 100
 """Documents of one step of a vector index, whose lists split meanwhile: writers wait 25 ms in the worst hundredth."""
@@ -139,10 +143,8 @@ class Clock:
         self.hurry = hurry
         self._began = time.perf_counter()
 
-    def is_over(self, documents: int, most: int | None = None) -> bool:
-        """Whether a step that has read so many documents, of at most so many, should read no more."""
-        if documents >= (most or LARGEST_STEP):
-            return True
+    def is_over(self) -> bool:
+        """Whether a step should read no more."""
         late = time.perf_counter() - self._began > STEP_SECONDS * _READING_SHARE
         return late and self.hurry()
 
@@ -154,39 +156,48 @@ def _build(
     writer, definition = transaction.writer, index.definition
     passed, watermark = unpack_watermark(writer.get(CATALOG_SPACE, watermark_key(definition.space)))
     rows = reader.scan_rows(table.space, prefix_successor(watermark) or b"")
-    decode = decoder(index.fields)
-    updates: list[Update] = []
-    finished = False
-    most = None
+    most = LARGEST_STEP
     if definition.kind == "vector":
         most = LARGEST_VECTOR_STEP if clock.hurry() else LARGEST_QUIET_VECTOR_STEP
-    while not finished and (not updates or not clock.is_over(len(updates), most)):
-        chunk = next(rows, None)
-        if chunk is None:
-            finished = True
-        else:
-            places = range(len(chunk) if most is None else min(len(chunk), most - len(updates)))
-            documents = chunk.read_some(decode, places)
-            updates += [(chunk.key(place), None, document) for place, document in zip(places, documents, strict=True)]
-    refused = index.refusals(writer, updates)
-    if refused:
-        fail(transaction, Job(definition.space, table.id), next(iter(refused.values())))
-        return
-    transaction.add_counts(table.space, 0, {definition.space: index.update(writer, updates)})
+    done, more, is_over = 0, 0, False
+    while not is_over:
+        updates = _next_updates(rows, index, clock, most - done)
+        if not updates:
+            break
+        refused = index.refusals(writer, updates)
+        if refused:
+            fail(transaction, Job(definition.space, table.id), next(iter(refused.values())))
+            return
+        more += index.update(writer, updates)
+        done += len(updates)
+        watermark = updates[-1][0]
+        is_over = done >= most or clock.is_over()
+    transaction.add_counts(table.space, 0, {definition.space: more})
     faults.reach("before_watermark")
-    if finished:
+    if is_over:
+        writer.put(CATALOG_SPACE, watermark_key(definition.space), pack_watermark(passed + done, watermark))
+    else:
         writer.delete(CATALOG_SPACE, watermark_key(definition.space))
         transaction.catalog = transaction.catalog.set_index_state(table, definition.name, "ready")
-    else:
-        mark = pack_watermark(passed + len(updates), updates[-1][0])
-        writer.put(CATALOG_SPACE, watermark_key(definition.space), mark)
     faults.reach("after_watermark")
+
+
+def _next_updates(rows: Iterator[Rows], index: StoredIndex, clock: Clock, most: int) -> list[Update]:
+    """What the next documents are to the index, at least one of them if there are any, and some `BATCH`."""
+    decode = decoder(index.fields)
+    updates: list[Update] = []
+    while len(updates) < min(BATCH, most) and not (updates and clock.is_over()):
+        chunk = next(rows, None)
+        if chunk is None:
+            break
+        updates += chunk.added(decode, most - len(updates))
+    return updates
 
 
 def _sweep(transaction: WritingTransaction, space: int, clock: Clock) -> None:
     writer, is_map = transaction.writer, transaction.catalog.dead[space] == "map"
     removed = 0
-    while not removed or not clock.is_over(removed):
+    while not removed or not (removed >= LARGEST_STEP or clock.is_over()):
         found = list(islice(writer.scan(space) if is_map else writer.scan_entries(space), CHUNK))
         if is_map:
             for key, _ in found:

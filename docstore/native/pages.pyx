@@ -430,6 +430,22 @@ cdef class Rows:
             found.append(self._one(reader, place))
         return found
 
+    def added(self, reader, Py_ssize_t most):
+        """(key, None, what a reader makes of it) for the first rows of a scan."""
+        cdef Py_ssize_t place, start = 0, end
+        cdef list found = []
+        if self._owner.closed:
+            self._owner.check_open()
+        for place in range(min(self._count, most)):
+            if place + AHEAD < self._count:
+                _fetch(&self._rows[place + AHEAD], FETCHED)
+            end = self._rows[place].key_end
+            start += PREFIX_BYTES
+            key = PyBytes_FromStringAndSize(<const char*> self._keys + start, end - start)
+            found.append((key, None, self._one(reader, place)))
+            start = end
+        return found
+
     def candidates(self, conditions):
         """The places of the rows that are there and may meet some conditions."""
         cdef Tests tests = Tests(conditions)

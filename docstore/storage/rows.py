@@ -30,6 +30,9 @@ class Rows(Protocol):
     def present(self) -> Rows:
         """Those that there are."""
 
+    def added(self, decode: Callable[[bytes], Any], most: int) -> list[tuple[bytes, None, Any]]:
+        """The first rows of a scan as updates of an index (`docstore.indexes.base`) to which they are new."""
+
     def key(self, place: int) -> bytes:
         """The key of a row of a scan; after the end of the transaction too."""
 
@@ -62,6 +65,10 @@ class ListRows:
     def present(self) -> Rows:
         """See `Rows`."""
         return ListRows([data for data in self._values if data is not None], self._keys)
+
+    def added(self, decode: Callable[[bytes], Any], most: int) -> list[tuple[bytes, None, Any]]:
+        """See `Rows`."""
+        return [(key, None, value) for key, value in zip(self._keys[:most], self.read(decode)[:most], strict=True)]
 
     def key(self, place: int) -> bytes:
         """See `Rows`."""

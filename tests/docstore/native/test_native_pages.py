@@ -111,6 +111,8 @@ def test_an_old_snapshot_keeps_its_rows_while_others_are_written(engine: LmdbEng
             found += chunk.read(bytes)
         assert found == [b"old" * 50] * 3_000
     with engine.begin_read() as young:
+        first = next(young.scan_rows(SPACE))
+        assert first.added(len, 2) == [(b"00001", None, 180), (b"00002", None, 180)]
         assert scanned(young) == [(key, b"new" * 60) for key in sorted(rows)[1:]]
 
 
