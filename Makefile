@@ -5,7 +5,7 @@ BIN := .venv/bin
 
 .PHONY: demo test test-pure test-all lint bench bench-large bench-guard stub clean
 
-.venv/.made: pyproject.toml setup.py $(wildcard docstore/native/*.pyx docstore/native/*.pxd)
+.venv/.made: pyproject.toml setup.py $(wildcard */native/*.pyx */native/*.pxd)
 	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'docstore needs Python 3.11 or later')"
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev,bench]"

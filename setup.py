@@ -3,14 +3,18 @@
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 
-MODULES = ("conditions", "documents", "pages")
+MODULES = (
+    "docstore.native.conditions",
+    "docstore.native.documents",
+    "docstore.native.keys",
+    "docstore.native.pages",
+    "query.native.copying",
+)
 
 setup(
     ext_modules=cythonize(
         [
-            Extension(
-                f"docstore.native.{name}", [f"docstore/native/{name}.pyx"], extra_compile_args=["-O3"], optional=True
-            )
+            Extension(name, [f"{name.replace('.', '/')}.pyx"], extra_compile_args=["-O3"], optional=True)
             for name in MODULES
         ],
         build_dir="build",

@@ -65,8 +65,15 @@ _PSEUDO_TYPE_BYTES: Final = PSEUDO_TYPE.encode()
 
 _CONTAINERS: Final = frozenset([*range(0x80, 0xA0), *range(0xDC, 0xE0)])
 _NO_CONTAINER: Final = bytes(set(range(256)) - _CONTAINERS)
-"""The bytes that begin no map or array. Each level needs one that does: so most documents are seen to be flat enough in
-half a microsecond, in place of the three that a walk takes."""
+"""The bytes that begin no map or array. Each level needs one that does: so most documents are seen to be flat enough without
+a walk."""
+
+
+def _many_containers(data: bytes, levels: int) -> bool:
+    return len(data.translate(None, _NO_CONTAINER)) > levels
+
+
+_may_be_deep = native.keys.may_be_deep if native.AVAILABLE else _many_containers
 
 _time_form = Struct(">qh")
 
@@ -138,7 +145,7 @@ def encode_document(document: Document) -> bytes:
         raise ReqlResourceLimitError(
             f"Document too large for disk writes (limit {MAX_DOCUMENT_BYTES:,} bytes, this one takes {len(data):,})."
         )
-    if len(data.translate(None, _NO_CONTAINER)) > MAX_NESTING and is_deeper(document, MAX_NESTING):
+    if _may_be_deep(data, MAX_NESTING) and is_deeper(document, MAX_NESTING):
         raise _nesting_error()
     return data
 

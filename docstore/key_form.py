@@ -44,6 +44,7 @@ from struct import Struct
 from struct import error as StructError  # noqa: N812 - the module gives its error a variable's name
 from typing import Any, Final
 
+from docstore import native
 from docstore.errors import CorruptStoreError
 from query.errors import ReqlQueryLogicError
 from query.geometries import Geometry
@@ -86,6 +87,14 @@ def encode_key(value: Value) -> bytes:
     ('50616200', '08111800')
     """
     return _ENCODERS[type(value)](value)
+
+
+def _no_text_key(text: str) -> bytes | None:
+    return None
+
+
+text_key: Callable[[str], bytes | None] = native.keys.text_key if native.AVAILABLE else _no_text_key
+"""The key of a string where compiled code makes it; None where `encode_key` has to."""
 
 
 def _encode_string(text: str) -> bytes:

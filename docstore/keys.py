@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-from docstore.key_form import decode_key, encode_key, prefix_successor
+from docstore.key_form import decode_key, encode_key, prefix_successor, text_key
 from docstore.storage.engine import MAX_KEY_BYTES
 from query.errors import ReqlNonExistenceError, ReqlQueryLogicError
 from query.geometries import Geometry
@@ -63,9 +63,12 @@ def primary_key(value: Value) -> bytes:
     ReqlQueryLogicError, in RethinkDB's words, for a value that cannot be one and for one that is too long. `MINVAL` and
     `MAXVAL` have keys too, under which nothing is found: no document with one of them can be written.
     """
-    if type(value) not in _INDEXABLE:
-        check_key(value, "Primary")
-    key = encode_key(value)
+    if type(value) is str:
+        key = text_key(value) or encode_key(value)
+    else:
+        if type(value) not in _INDEXABLE:
+            check_key(value, "Primary")
+        key = encode_key(value)
     if len(key) > MAX_KEY_BYTES:
         raise ReqlQueryLogicError(
             f"Primary key too long (max {MAX_KEY_BYTES} bytes, this one takes {len(key)}): {shown(value)}"

@@ -17,7 +17,9 @@ from docstore.documents import (
     restricted_decoder,
 )
 from docstore.errors import CorruptStoreError
+from docstore.keys import encode_key, primary_key
 from docstore.native import documents as native_documents
+from docstore.native import keys as native_keys
 from query.values import MAX_INT, MIN_INT
 from tests import strategies
 
@@ -97,3 +99,17 @@ def test_the_same_short_text_is_one_object() -> None:
     first, second = (decode_document(encode_document({"section": "libs"})) for _ in range(2))
     assert next(iter(first)) is next(iter(second))
     assert first["section"] is second["section"]
+
+
+@given(strategies.texts())
+def test_the_key_of_a_text_is_the_one_that_python_makes(text: str) -> None:
+    made = native_keys.text_key(text)
+    plain = text.isascii() and "\0" not in text and "\1" not in text
+    assert made == (b"\x50" + text.encode() + b"\0" if plain else None)
+    assert primary_key(text) == encode_key(text)
+
+
+@given(st.binary(max_size=60), st.integers(0, 5))
+def test_deep_documents_are_looked_for_by_their_heads(data: bytes, levels: int) -> None:
+    heads = sum(0x80 <= byte <= 0x9F or 0xDC <= byte <= 0xDF for byte in data)
+    assert native_keys.may_be_deep(data, levels) == (heads > levels)

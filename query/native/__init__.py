@@ -1,0 +1,21 @@
+"""Compiled code of the language, which has a twin in Python each; see `docstore.native`, whose rules hold here too.
+
+`copying` copies and checks what users hand in, as `query.values.from_python` does: half of the time of a bulk insert.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+try:
+    from query.native import copying
+except ImportError:  # installed without a compiler
+    copying = None  # type: ignore[assignment]
+
+WANTED: Final = os.environ.get("DOCSTORE_NATIVE", "1") != "0"
+"""Whether compiled code may be used, here and in `docstore`."""
+
+AVAILABLE: Final = copying is not None and WANTED
+
+__all__ = ["AVAILABLE", "WANTED", "copying"]

@@ -1,0 +1,6 @@
+from collections.abc import Callable
+from typing import Any
+
+def copied(
+    data: Any, depth: int, most: int, uncommon: Callable[[Any, int], Any], pseudo: tuple[str, Callable[[Any], Any]], /
+) -> Any: ...

@@ -1,0 +1,92 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, binding=False
+"""Plain data copied and checked, as `query.values` does it in Python.
+
+Of lists, tuples and dicts new ones are made; strings, whole numbers of 64 bits, finite floats, booleans and None are taken
+as they are. All else, what is wrong and what is nested too deeply is left to a function in Python, which knows the errors.
+"""
+
+from cpython.dict cimport PyDict_CheckExact, PyDict_Copy, PyDict_Next, PyDict_SetItem
+from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
+from cpython.list cimport PyList_CheckExact
+from cpython.long cimport PyLong_AsLongLongAndOverflow, PyLong_CheckExact
+from cpython.ref cimport PyObject
+from cpython.tuple cimport PyTuple_CheckExact
+from cpython.unicode cimport PyUnicode_CheckExact
+from libc.math cimport isfinite
+
+cdef extern from "Python.h":
+    bint PyUnicode_IS_ASCII(object text)
+    int PyUnicode_KIND(object text)
+
+
+def copied(data, int depth, int most, uncommon, tuple pseudo, /):
+    """A copy of plain data inside `depth` arrays and objects, of which there may be `most`.
+
+    `uncommon(data, depth)` copies, or refuses, what is not plain; `pseudo` is the name of the field that makes an object
+    stand for another value, and what makes that value of such an object.
+    """
+    return _copied(data, depth, _Rules(most, uncommon, pseudo[0], pseudo[1]))
+
+
+cdef class _Rules:
+    cdef int most
+    cdef object uncommon
+    cdef object pseudo_name
+    cdef object pseudo_value
+
+    def __init__(self, most, uncommon, pseudo_name, pseudo_value):
+        self.most, self.uncommon = most, uncommon
+        self.pseudo_name, self.pseudo_value = pseudo_name, pseudo_value
+
+
+cdef inline bint _is_plain(object data):
+    """Whether this is a value that can be taken as it is. Text beyond Latin-1 may hold a lone surrogate."""
+    cdef int overflow = 0
+    if PyUnicode_CheckExact(data):
+        return PyUnicode_IS_ASCII(data) or PyUnicode_KIND(data) == 1
+    if PyLong_CheckExact(data):
+        PyLong_AsLongLongAndOverflow(data, &overflow)
+        return overflow == 0
+    if PyFloat_CheckExact(data):
+        return isfinite(PyFloat_AS_DOUBLE(data))
+    return data is None or data is True or data is False
+
+
+cdef object _copied(object data, int depth, _Rules rules):
+    cdef list items
+    if _is_plain(data):
+        return data
+    if depth < rules.most:
+        if PyDict_CheckExact(data):
+            return _object(<dict> data, depth + 1, rules)
+        if PyList_CheckExact(data):
+            return [item if _is_plain(item) else _copied(item, depth + 1, rules) for item in <list> data]
+        if PyTuple_CheckExact(data):
+            return [item if _is_plain(item) else _copied(item, depth + 1, rules) for item in <tuple> data]
+    return rules.uncommon(data, depth)
+
+
+cdef object _object(dict data, int depth, _Rules rules):
+    """An object whose depth counts already. What is in it is looked at in the copy, which nobody else can change."""
+    cdef dict result = PyDict_Copy(data)
+    cdef PyObject* name
+    cdef PyObject* item
+    cdef Py_ssize_t at = 0
+    cdef bint is_common = True
+    cdef list left = None
+    while PyDict_Next(result, &at, &name, &item):
+        if not PyUnicode_CheckExact(<object> name) or not (
+            PyUnicode_IS_ASCII(<object> name) or PyUnicode_KIND(<object> name) == 1
+        ):
+            is_common = False
+            break
+        if not _is_plain(<object> item):
+            if left is None:
+                left = []
+            left.append(<object> name)
+    if not is_common:
+        return rules.uncommon(data, depth - 1)
+    if left is not None:
+        for key in left:
+            PyDict_SetItem(result, key, _copied(result[key], depth, rules))
+    return rules.pseudo_value(result) if rules.pseudo_name in result else result
