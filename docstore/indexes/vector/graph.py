@@ -12,15 +12,17 @@ from __future__ import annotations
 import atexit
 import threading
 from collections.abc import Callable
+from math import sqrt
 from typing import Any, Final
 
 import numpy as np
 
 from docstore.indexes.vector.arguments import has_graphs, warn_without_graphs
-from docstore.indexes.vector.reading import Form
+from docstore.indexes.vector.reading import Form, of_length_1
 from docstore.indexes.vector.records import ORDINAL_PREFIX, Head, ordinal_key, read_head, unpack_vector_record
 from docstore.storage.engine import ReadTransaction
 from query.errors import ReqlError
+from query.vectors import Vector
 
 DEFAULT_EF_SEARCH: Final = 40
 
@@ -163,9 +165,17 @@ def _faiss() -> Any:
     return faiss
 
 
+def comparable_query(form: Form, query: Vector) -> Any:
+    """A vector that is searched for as a graph compares it."""
+    if form.measure != "cosine":
+        return query.numpy().astype(np.float32, copy=False)
+    wide = query.numpy().astype(np.float64)
+    return (wide / sqrt(wide @ wide)).astype(np.float32)
+
+
 def comparable(form: Form, packed: bytes) -> Any:
     """Packed vectors as a graph compares them: for `cosine` of length 1."""
     rows = np.ascontiguousarray(form.array(packed), np.float32)
     if form.measure == "cosine":
-        rows = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-30)
+        rows = of_length_1(rows)
     return rows

@@ -48,6 +48,18 @@ class Found(NamedTuple):
 NOTHING: Final = Found((), ())
 
 
+def of_length_1(rows: Any) -> Any:
+    """Vectors, none of them zero, made as long as each other."""
+    squares = np.einsum("ij,ij->i", rows, rows)
+    # In floats the square of a number below 1e-19 is 0, and that of one above 1e19 infinite.
+    if not (np.isfinite(squares).all() and (squares > _TINY).all()):
+        squares = np.einsum("ij,ij->i", rows, rows, dtype=np.float64)
+    return (rows / np.sqrt(squares)[:, None]).astype(np.float32, copy=False)
+
+
+_TINY: Final = 1e-30
+
+
 class Form:
     """The form in which an index keeps vectors."""
 
@@ -98,7 +110,8 @@ class Form:
     def _checked(self, packed: bytes) -> bytes | Skipped:
         if self.type != "int8":
             numbers = np.frombuffer(packed, DTYPES[self.type])
-            total = np.dot(numbers, numbers) if self.type == "float32" else numbers.astype(np.float32).sum()
+            with np.errstate(over="ignore"):
+                total = np.dot(numbers, numbers) if self.type == "float32" else numbers.astype(np.float32).sum()
             if not np.isfinite(total) and not np.isfinite(numbers).all():
                 found = "nan" if np.isnan(numbers).any() else "infinity"
                 return Skipped("not finite", f"expected finite numbers but found {found}")
@@ -121,7 +134,7 @@ class Form:
         """Packed vectors as lists are made by: of length 1 where only the angle counts."""
         found = self.array(packed)
         if self.measure == "cosine":
-            return found / np.linalg.norm(found, axis=1, keepdims=True)
+            return of_length_1(found)
         return found
 
     def query(self, value: Value, where: str) -> Vector:

@@ -204,3 +204,20 @@ def test_answers_are_the_same_with_and_without_the_library(measure: str, monkeyp
         for some in (with_graph[4], without[4]):
             shares = [recall(found, vectors, vectors[400 + place] + 1, measure, 10) for place, found in enumerate(some)]
             assert np.mean(shares) >= 0.9
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_graph_compares_very_long_and_very_short_vectors_by_their_angle() -> None:
+    pytest.importorskip("faiss")
+    vectors = {key: row * np.float32(10.0 ** (25 * (key % 3 - 1))) for key, row in drawn(10_200, 8).items()}
+    with docstore.connect() as db:
+        r.table_create("t").run(db)
+        insert(db, vectors)
+        create(db, dimensions=8, method="hnsw")
+        r.table("t").get_nearest(vectors[0], index="v").run(db)
+        graph_of(db).wait_for_graph()
+        shares = []
+        for key in range(30):
+            found = r.table("t").get_nearest(vectors[key], index="v", max_results=10).run(db)
+            shares.append(recall(found, vectors, vectors[key], "cosine", 10))
+        assert np.mean(shares) >= 0.9
