@@ -8,6 +8,7 @@ MODULES = (
     "docstore.native.documents",
     "docstore.native.keys",
     "docstore.native.pages",
+    "docstore.native.rows",
     "query.native.copying",
 )
 

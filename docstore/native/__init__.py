@@ -1,6 +1,6 @@
 """Compiled code for the places where most time goes; everything works without it, only slower.
 
-`pages` reads LMDB's pages where they lie in the memory map, and `documents` decodes MessagePack from there, so that between
+`pages` and `rows` read LMDB's pages where they lie in the memory map, and `documents` decodes MessagePack from there, so that between
 the disk's cache and the Python objects of a document nothing is copied and nothing is called. What they replace stays as
 it was: the engine's cursors and msgspec's decoders. That is what runs where the package was installed without a
 C compiler, in write transactions, and, asked for by the environment variable `DOCSTORE_NATIVE=0`, everywhere; and it is the

@@ -20,13 +20,12 @@ is read. What Python code could do between two rows is therefore followed by a l
 Nothing is believed: a page must carry its own number, lie within the file, and hold its nodes; a DamagedPageError otherwise.
 """
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdint cimport uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcmp, memcpy
 
-from docstore.native.conditions cimport Tests
-from docstore.native.documents cimport Reader
+from docstore.native.rows cimport Row, Rows, read_row
 
 cdef enum:
     PAGE_HEAD = 16
@@ -37,10 +36,7 @@ cdef enum:
     BIG = 0x01
     NO_VALUE = 0x06  # a node that holds a tree, or the sorted members of a multimap
     MAX_DEPTH = 32
-    AHEAD = 6  # nodes, or rows, that are fetched before they are looked at: enough for the memory to answer
-    LINE = 64  # bytes that the processor fetches at once
-    FETCHED = 512  # bytes of a row that are fetched ahead
-    PREFIX_BYTES = 4
+    AHEAD = 6  # nodes that are fetched before they are looked at: enough for the memory to answer
     KEY_ROOM = 512  # bytes of the longest key that LMDB takes, and one
     MAGIC = 0xBEEFC0DE
     DATA_VERSION = 1
@@ -106,12 +102,6 @@ cdef struct Page:
     int index
 
 
-cdef struct Row:
-    const unsigned char* data
-    Py_ssize_t size
-    Py_ssize_t key_end  # in the keys of all rows
-
-
 cdef class Snapshot:
     """One tree as the transaction with this number sees it; `record` is the tree's."""
 
@@ -134,7 +124,7 @@ cdef class Snapshot:
         cdef Page leaf
         self._leaf(<const unsigned char*> PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key), &leaf)
         self._row(&leaf, <const unsigned char*> PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key), &row)
-        return None if row.data == NULL else _read(reader, &row)
+        return None if row.data == NULL else read_row(reader, &row)
 
     def rows(self, owner, bytes prefix not None, keys):
         """The rows of many keys that all begin with a prefix, in the order of `keys`.
@@ -144,7 +134,7 @@ cdef class Snapshot:
         """
         cdef unsigned char key[KEY_ROOM]
         cdef Py_ssize_t prefix_size = PyBytes_GET_SIZE(prefix), size, count = len(keys), place
-        cdef Rows found = Rows._of(owner, count)
+        cdef Rows found = Rows.of(owner, count)
         cdef Page* leaves = <Page*> malloc(max(count, 1) * sizeof(Page))
         cdef bytes one
         if leaves == NULL:
@@ -164,10 +154,10 @@ cdef class Snapshot:
                 one = <bytes> keys[place]
                 size = PyBytes_GET_SIZE(one)
                 memcpy(key + prefix_size, PyBytes_AS_STRING(one), size)
-                self._row(&leaves[place], key, prefix_size + size, &found._rows[place])
+                self._row(&leaves[place], key, prefix_size + size, &found.rows[place])
         finally:
             free(leaves)
-        found._count = count
+        found.count = count
         return found
 
     def scan(self, owner, bytes low not None, bytes high not None):
@@ -323,19 +313,19 @@ cdef class Scan:
 
     def next_rows(self, int most):
         """The next rows, at most so many; none at the end."""
-        cdef Rows found = Rows._of(self._owner, most)
+        cdef Rows found = Rows.of(self._owner, most)
         cdef Page* leaf
         cdef const unsigned char* node
         if self._owner.closed:
             self._owner.check_open()
-        while found._count < most and self._depth:
+        while found.count < most and self._depth:
             leaf = &self._path[self._depth - 1]
-            while leaf.index < self._end and found._count < most:
+            while leaf.index < self._end and found.count < most:
                 self._snapshot._fetch_node(leaf, leaf.index + AHEAD)
                 node = self._snapshot._node(leaf, leaf.index)
-                self._snapshot._value(leaf, node, &found._rows[found._count])
-                found._add_key(node + NODE_HEAD, _u16(node + 6))
-                found._count += 1
+                self._snapshot._value(leaf, node, &found.rows[found.count])
+                found.add_key(node + NODE_HEAD, _u16(node + 6))
+                found.count += 1
                 leaf.index += 1
             if leaf.index < self._end:
                 break
@@ -378,149 +368,3 @@ cdef class Scan:
             if number <= self._snapshot._last_page:
                 prefetch(self._snapshot._base + number * self._snapshot._page_bytes)
         return self._enter_leaf()
-
-
-cdef class Rows:
-    """Some rows, read when they are asked for, as long as their transaction is open."""
-
-    cdef object _owner
-    cdef Row* _rows
-    cdef Py_ssize_t _count
-    cdef unsigned char* _keys
-    cdef Py_ssize_t _keys_size
-    cdef Py_ssize_t _keys_room
-
-    @staticmethod
-    cdef Rows _of(owner, Py_ssize_t most):
-        cdef Rows made = Rows.__new__(Rows)
-        made._owner = owner
-        made._rows = <Row*> malloc(max(most, 1) * sizeof(Row))
-        if made._rows == NULL:
-            raise MemoryError
-        return made
-
-    def __dealloc__(self):
-        free(self._rows)
-        free(self._keys)
-
-    def __len__(self):
-        return self._count
-
-    def read(self, reader):
-        """What a reader makes of each row, in order; None in the place of one that there is not."""
-        cdef Py_ssize_t place
-        cdef list found = []
-        if self._owner.closed:
-            self._owner.check_open()
-        for place in range(self._count):
-            if place + AHEAD < self._count:
-                _fetch(&self._rows[place + AHEAD], FETCHED)
-            found.append(self._one(reader, place))
-        return found
-
-    def read_some(self, reader, places):
-        """The same for the rows at some places."""
-        cdef Py_ssize_t place
-        cdef list found = []
-        if self._owner.closed:
-            self._owner.check_open()
-        for place in places:
-            if not 0 <= place < self._count:
-                raise IndexError(place)
-            found.append(self._one(reader, place))
-        return found
-
-    def added(self, reader, Py_ssize_t most):
-        """(key, None, what a reader makes of it) for the first rows of a scan."""
-        cdef Py_ssize_t place, start = 0, end
-        cdef list found = []
-        if self._owner.closed:
-            self._owner.check_open()
-        for place in range(min(self._count, most)):
-            if place + AHEAD < self._count:
-                _fetch(&self._rows[place + AHEAD], FETCHED)
-            end = self._rows[place].key_end
-            start += PREFIX_BYTES
-            key = PyBytes_FromStringAndSize(<const char*> self._keys + start, end - start)
-            found.append((key, None, self._one(reader, place)))
-            start = end
-        return found
-
-    def candidates(self, conditions):
-        """The places of the rows that are there and may meet some conditions."""
-        cdef Tests tests = Tests(conditions)
-        cdef Py_ssize_t place
-        cdef Row* row
-        cdef list found = []
-        if self._owner.closed:
-            self._owner.check_open()
-        for place in range(self._count):
-            if place + AHEAD < self._count:
-                _fetch(&self._rows[place + AHEAD], 2 * LINE)
-            row = &self._rows[place]
-            if row.data != NULL and tests.may_pass(row.data, row.size):
-                found.append(place)
-        return found
-
-    def present(self):
-        """Those that there are."""
-        cdef Py_ssize_t place
-        cdef Rows found = Rows._of(self._owner, self._count)
-        for place in range(self._count):
-            if self._rows[place].data != NULL:
-                found._rows[found._count] = self._rows[place]
-                found._count += 1
-        return self if found._count == self._count else found
-
-    def key(self, Py_ssize_t place):
-        """The key of a row of a scan, without its space; after the transaction's end too."""
-        if not 0 <= place < self._count:
-            raise IndexError(place)
-        cdef Py_ssize_t start = (self._rows[place - 1].key_end if place else 0) + PREFIX_BYTES
-        return PyBytes_FromStringAndSize(<const char*> self._keys + start, self._rows[place].key_end - start)
-
-    cdef object _one(self, reader, Py_ssize_t place):
-        if self._rows[place].data == NULL:
-            return None
-        cdef unsigned long calls
-        if isinstance(reader, Reader):
-            calls = (<Reader> reader).python_calls
-            found = (<Reader> reader).read(self._rows[place].data, self._rows[place].size)
-            if calls == (<Reader> reader).python_calls:
-                return found
-        else:
-            found = _read(reader, &self._rows[place])
-        if self._owner.closed:
-            self._owner.check_open()
-        return found
-
-    cdef int _add_key(self, const unsigned char* key, Py_ssize_t size) except -1:
-        cdef unsigned char* larger
-        cdef Py_ssize_t room
-        if self._keys_size + size > self._keys_room:
-            room = max(2 * self._keys_room, 1024)
-            larger = <unsigned char*> malloc(room)
-            if larger == NULL:
-                raise MemoryError
-            memcpy(larger, self._keys, self._keys_size)
-            free(self._keys)
-            self._keys, self._keys_room = larger, room
-        memcpy(self._keys + self._keys_size, key, size)
-        self._keys_size += size
-        self._rows[self._count].key_end = self._keys_size
-        return 0
-
-
-cdef inline void _fetch(Row* row, Py_ssize_t most) noexcept nogil:
-    """Have the processor fetch the first bytes of a row, which will be looked at soon."""
-    cdef Py_ssize_t at = 0
-    if row.data != NULL:
-        while at < row.size and at < most:
-            prefetch(row.data + at)
-            at += LINE
-
-
-cdef inline object _read(reader, Row* row):
-    if isinstance(reader, Reader):
-        return (<Reader> reader).read(row.data, row.size)
-    return reader(PyBytes_FromStringAndSize(<const char*> row.data, row.size))
