@@ -6,6 +6,9 @@ MAX_FIELDS_OF_A_READER: int
 class Reader:
     def __call__(self, data: bytes, /) -> Any: ...
 
+class BytesReader(Reader):
+    def __init__(self) -> None: ...
+
 class DocumentReader(Reader):
     def __init__(self, fallback: Callable[[bytes], dict[str, Any]], value_of: Callable[[int, bytes], Any]) -> None: ...
 

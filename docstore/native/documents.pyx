@@ -277,6 +277,16 @@ cdef class Reader:
         return self.fallback(PyBytes_FromStringAndSize(<const char*> data, size))
 
 
+cdef class BytesReader(Reader):
+    """Gives the bytes themselves."""
+
+    def __init__(self):
+        pass
+
+    cdef object read(self, const unsigned char* data, Py_ssize_t size):
+        return PyBytes_FromStringAndSize(<const char*> data, size)
+
+
 cdef class DocumentReader(Reader):
     """Gives whole documents."""
 
