@@ -4,6 +4,7 @@ from Cython.Build import cythonize
 from setuptools import Extension, setup
 
 MODULES = (
+    "docstore.native.bits",
     "docstore.native.conditions",
     "docstore.native.documents",
     "docstore.native.keys",

@@ -11,6 +11,7 @@ oracle of the tests.
 | `pages`      | py-lmdb's cursors, where rows are only read       | with the next, a scan of one field 0.15 us a row, not 0.65 |
 | `documents`  | msgspec's decoders of documents                   | documents of a scan 1.0 us each, not 1.4          |
 | `conditions` | nothing: rows that cannot pass are not decoded    | `filter(...).count()` 0.16 us a row, not 0.67     |
+| `bits`       | numpy on arrays put side by side                  | a search of 1,000,000 vectors by codes 0.9 ms, not 1.2 |
 | `keys`       | the forms of strings as keys                      | 0.06 us, not 0.25                                 |
 
 Whatever the compiled decoders do not expect (and they expect nothing but what the encoder writes) they hand to the decoder
@@ -24,11 +25,11 @@ from typing import Final
 from query.native import WANTED
 
 try:
-    from docstore.native import documents, keys, pages
+    from docstore.native import bits, documents, keys, pages
 except ImportError:  # installed without a compiler
-    documents = keys = pages = None  # type: ignore[assignment]
+    bits = documents = keys = pages = None  # type: ignore[assignment]
 
 AVAILABLE: Final = pages is not None and WANTED
 """Whether the compiled code is there and wanted."""
 
-__all__ = ["AVAILABLE", "documents", "keys", "pages"]
+__all__ = ["AVAILABLE", "bits", "documents", "keys", "pages"]

@@ -25,8 +25,9 @@ from typing import Any, Final, Protocol
 import numpy as np
 from numpy.random import default_rng
 
+from docstore import native
 from docstore.indexes.vector.reading import Form
-from docstore.indexes.vector.scoring import Prepared, Score, prepare, scorer
+from docstore.indexes.vector.scoring import Prepared, Score, joined, prepare, scorer
 from query.vectors import Vector
 
 BITS_FROM: Final = 256
@@ -226,9 +227,21 @@ class BitScorer:
         for column, word in zip(columns, self._words, strict=True):
             np.bitwise_count(np.bitwise_xor(column, word, out=crossed), out=counted)
             np.add(differing, counted, out=differing)
+        return self._of_differing(differing, [found])
+
+    def of_parts(self, parts: list[Prepared]) -> Any:
+        """The rough scores of several prepared bits, as of one."""
+        if not native.AVAILABLE:
+            return self(joined(parts))
+        differing = np.empty(sum([part.rows.shape[1] for part in parts]), np.uint16)
+        native.bits.differing([part.rows for part in parts], self._words, differing)
+        return self._of_differing(differing, parts)
+
+    def _of_differing(self, differing: Any, parts: list[Prepared]) -> Any:
         if self._measure == "cosine":
             return differing
-        return self._scaled(np.cos(differing * np.float32(np.pi / self._size)), found.squares)
+        lengths = np.concatenate([part.squares for part in parts])
+        return self._scaled(np.cos(differing * np.float32(np.pi / self._size)), lengths)
 
     def refined(self, columns: Any, lengths: Any) -> Any:
         """The better scores of some bits."""

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from itertools import accumulate
 from typing import Any, Final, cast
 
 import numpy as np
@@ -31,7 +30,7 @@ from docstore.indexes.vector.codes import Bits, BitScorer
 from docstore.indexes.vector.filtering import DOUBTED, LEAST_TESTED, SAMPLED, Gathered, Known, Passing
 from docstore.indexes.vector.lists import State
 from docstore.indexes.vector.records import ordinal_key, unpack_vector_record
-from docstore.indexes.vector.scoring import Prepared, Score, distances, joined, scorer
+from docstore.indexes.vector.scoring import Prepared, Score, columns_at, distances, scorer
 from docstore.storage.engine import ReadTransaction
 from query.runtime import Keep
 from query.vectors import Vector
@@ -157,10 +156,9 @@ class Search:
             rough = cast(BitScorer, self._rough)
             self._ordinals = [part.ordinals for part in codes]
             self._coded = [part.prepared for part in codes]
-            self._scores = [rough(part) for part in self._coded]
+            self._scores = [rough.of_parts(self._coded)]
             self._gone = self.state.gone(self.engine, codes)
             if self._gone is not None:
-                self._scores = [_joined(self._scores)]
                 self._scores[0][self._gone] = _farthest(self._scores[0].dtype)
             answers = self._answers()
             if answers is None:
@@ -270,10 +268,10 @@ class Search:
         elif isinstance(self._rough, BitScorer):
             found = [data for data in [state.list(engine, number) for number in numbers] if len(data.ordinals)]
             if found:
-                codes = joined([data.prepared for data in found])
-                self._coded.append(codes)
-                self._ordinals.append(_joined([data.ordinals for data in found]))
-                self._scores.append(self._rough(codes))
+                parts = [data.prepared for data in found]
+                self._coded += parts
+                self._ordinals += [data.ordinals for data in found]
+                self._scores.append(self._rough.of_parts(parts))
         else:
             for number in numbers:
                 data = state.list(engine, number)
@@ -304,18 +302,8 @@ class Search:
 
     def _taken(self, places: Any) -> tuple[Any, Any, Any]:
         """Ordinals, bits and lengths of some candidates, given in ascending order."""
-        if len(self._coded) == 1:
-            every = self._coded[0]
-            return self._ordinals[0][places], every.rows[:, places], every.squares[places]
-        found = []
-        start = 0
-        cuts = np.searchsorted(places, list(accumulate(map(len, self._ordinals)))).tolist()
-        for ordinals, every, first, last in zip(self._ordinals, self._coded, [0, *cuts], cuts, strict=False):
-            here = places[first:last] - start
-            found.append((ordinals[here], every.rows[:, here], every.squares[here]))
-            start += len(ordinals)
-        ordinals, columns, lengths = zip(*found, strict=True)
-        return np.concatenate(ordinals), np.concatenate(columns, axis=1), np.concatenate(lengths)
+        lengths = _joined([part.squares for part in self._coded])[places]
+        return _joined(self._ordinals)[places], columns_at(self._coded, places), lengths
 
     # Candidates to answers
 

@@ -176,7 +176,7 @@ def test_threads_that_search_beside_a_writer_find_what_their_snapshots_let_throu
     with docstore.connect() as db:
         filled(db)
         create(db, dimensions=12)
-        passing = r.row["n"] >= COUNT - 3
+        passing = r.row["n"] >= COUNT - 2  # of four documents at most, which is what `ids` asks for
         failures: list[Any] = []
         stop = threading.Event()
 
