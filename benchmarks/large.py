@@ -28,7 +28,8 @@ import docstore
 from benchmarks.data import Document
 from query import r
 
-SIZES: Final = (10_000, 100_000, 1_000_000)
+SIZES: Final = (10_000, 100_000, 1_000_000, 10_000_000)
+"""The largest takes 5 GB of disk and ten minutes."""
 BATCH: Final = 1_000
 PER_BUCKET: Final = 20
 """Documents with the same value of the index that is read: as many in every store."""
