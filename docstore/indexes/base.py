@@ -23,7 +23,7 @@ from query.errors import ReqlError, ReqlNonExistenceError, ReqlOpFailedError
 from query.runtime import Document, Fields, Index, Keep, Run
 from query.values import Value
 
-FIRST_BATCH: Final = 8
+FIRST_BATCH: Final = 20
 LARGEST_BATCH: Final = 128
 """Rows that are read through an index at once: few at first, since a `limit` may want no more."""
 

@@ -8,7 +8,7 @@ steps over the others; a `FieldReader` gives the value of one. What comes after 
 Whatever is not as expected (an unknown type, a key that is no string, bytes that end too soon or go on too long, text that is
 not UTF-8, nesting beyond `MAX_DEPTH`) goes to the `fallback`, which decodes the same bytes in Python and knows the errors.
 
-Keys of up to `KEY_BYTES` bytes are kept in a table, so that the same key is the same `str`, hashed once.
+ASCII texts of up to `TEXT_BYTES` bytes, keys and values, are kept in a table: the same text is mostly the same `str`, hashed once.
 """
 
 from cpython.bytes cimport PyBytes_FromStringAndSize, PyBytes_AS_STRING, PyBytes_GET_SIZE
@@ -25,10 +25,19 @@ from libc.string cimport memcmp, memcpy
 from docstore.native.reading cimport Input, has, load16, load32, load64, map_size, skip, text_size
 
 cdef extern from "Python.h":
-    dict _PyDict_NewPresized(Py_ssize_t size)
     object PyUnicode_New(Py_ssize_t size, Py_UCS4 maxchar)
     void* PyUnicode_DATA(object text)
     Py_ssize_t PyUnicode_GET_LENGTH(object text)
+
+cdef extern from *:
+    """
+    #if PY_VERSION_HEX < 0x030D0000
+    #define new_dict(size) _PyDict_NewPresized(size)  /* with room for so many entries; later headers hide it */
+    #else
+    #define new_dict(size) PyDict_New()
+    #endif
+    """
+    dict new_dict(Py_ssize_t size)
 
 cdef enum:
     TEXT_BYTES = 32
@@ -130,7 +139,7 @@ cdef inline Py_ssize_t _map_size(Input* source) except -1:
 
 
 cdef object _map(Reader reader, Input* source, Py_ssize_t size, int depth):
-    cdef dict found = _PyDict_NewPresized(size)
+    cdef dict found = new_dict(size)
     cdef Py_ssize_t key_size, field
     for field in range(size):
         key_size = _text_size(source)

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import os
+import struct
+import sys
 from typing import Final
 
 try:
@@ -13,8 +15,10 @@ try:
 except ImportError:  # installed without a compiler
     copying = None  # type: ignore[assignment]
 
-WANTED: Final = os.environ.get("DOCSTORE_NATIVE", "1") != "0"
-"""Whether compiled code may be used, here and in `docstore`."""
+WANTED: Final = (
+    os.environ.get("DOCSTORE_NATIVE", "1") != "0" and sys.byteorder == "little" and struct.calcsize("P") == 8
+)
+"""Whether compiled code may be used, here and in `docstore`: it is written for the machines that there are."""
 
 AVAILABLE: Final = copying is not None and WANTED
 
