@@ -36,11 +36,14 @@ from docstore.transaction import Transaction, WritingTransaction
 from query.collection import paused_collection
 
 STEP_SECONDS: Final = 0.005
-LARGEST_STEP: Final = 50_000
-"""Documents of one step, which takes 100 ms then: a commit costs what some thousand documents do."""
+LARGEST_STEP: Final = 20_000
+"""Documents of one step while nobody else writes, which takes 40 ms then: a commit costs what some thousand documents do."""
 
 BATCH: Final = 2_000
 """Documents whose entries are sorted and added together: with more of them, they do not stay in the processor's cache."""
+
+SMALL_BATCH: Final = 200
+"""The same while others write, who wait until the entries are added: in a multi index there are some for each document."""
 
 LARGEST_VECTOR_STEP: Final = 100
 """Documents of one step of a vector index, whose lists split meanwhile: writers wait 25 ms in the worst hundredth."""
@@ -54,8 +57,8 @@ CHUNK: Final = 200
 IMMEDIATE_DOCUMENTS: Final = 1_000
 """A table of so many documents is indexed where the index is created: it takes as long as one step."""
 
-_READING_SHARE: Final = 0.6
-"""What reading documents and making keys takes of a step; sorting and adding the entries takes the rest."""
+_WORKING_SHARE: Final = 0.4
+"""What reading documents and adding their entries takes of a step; the commit takes the rest."""
 
 Hurry = Callable[[], bool]
 """Whether others write."""
@@ -137,15 +140,15 @@ def progress(transaction: Transaction, table: TableDefinition, index: IndexDefin
 
 
 class Clock:
-    """How long a step may go on reading."""
+    """How long a step may go on."""
 
     def __init__(self, hurry: Hurry) -> None:
         self.hurry = hurry
         self._began = time.perf_counter()
 
     def is_over(self) -> bool:
-        """Whether a step should read no more."""
-        late = time.perf_counter() - self._began > STEP_SECONDS * _READING_SHARE
+        """Whether a step should end."""
+        late = time.perf_counter() - self._began > STEP_SECONDS * _WORKING_SHARE
         return late and self.hurry()
 
 
@@ -161,7 +164,7 @@ def _build(
         most = LARGEST_VECTOR_STEP if clock.hurry() else LARGEST_QUIET_VECTOR_STEP
     done, more, is_over = 0, 0, False
     while not is_over:
-        updates = _next_updates(rows, index, clock, most - done)
+        updates = _next_updates(rows, index, SMALL_BATCH if clock.hurry() else BATCH, most - done)
         if not updates:
             break
         refused = index.refusals(writer, updates)
@@ -182,11 +185,11 @@ def _build(
     faults.reach("after_watermark")
 
 
-def _next_updates(rows: Iterator[Rows], index: StoredIndex, clock: Clock, most: int) -> list[Update]:
-    """What the next documents are to the index, at least one of them if there are any, and some `BATCH`."""
+def _next_updates(rows: Iterator[Rows], index: StoredIndex, wanted: int, most: int) -> list[Update]:
+    """What the next documents are to the index, about as many as wanted; none only where there are none left."""
     decode = decoder(index.fields)
     updates: list[Update] = []
-    while len(updates) < min(BATCH, most) and not (updates and clock.is_over()):
+    while len(updates) < min(wanted, most):
         chunk = next(rows, None)
         if chunk is None:
             break
