@@ -36,8 +36,8 @@ from docstore.transaction import Transaction, WritingTransaction
 from query.collection import paused_collection
 
 STEP_SECONDS: Final = 0.005
-LARGEST_STEP: Final = 20_000
-"""Documents of one step while nobody else writes, which takes 40 ms then: a commit costs what some thousand documents do."""
+LARGEST_STEP: Final = 50_000
+"""Documents of one step while nobody else writes, which takes 100 ms then: a commit costs what some thousand documents do."""
 
 BATCH: Final = 2_000
 """Documents whose entries are sorted and added together: with more of them, they do not stay in the processor's cache."""
