@@ -278,8 +278,17 @@ cdef class Reader:
         return self.read(<const unsigned char*> PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
 
     cdef object read(self, const unsigned char* data, Py_ssize_t size):
-        """The document in some bytes."""
-        return self._fall_back(data, size)
+        """What is wanted of the document in some bytes. Whatever goes wrong goes wrong again in Python, and is told there."""
+        cdef Input source
+        source.at, source.end = data, data + size
+        try:
+            return self._decoded(&source)
+        except Exception:
+            return self._fall_back(data, size)
+
+    cdef object _decoded(self, Input* source):
+        """The same, of an input that stands at its beginning; raises where something is not as expected."""
+        raise _unexpected
 
     cdef object _fall_back(self, const unsigned char* data, Py_ssize_t size):
         self.python_calls += 1
@@ -299,16 +308,11 @@ cdef class BytesReader(Reader):
 cdef class DocumentReader(Reader):
     """Gives whole documents."""
 
-    cdef object read(self, const unsigned char* data, Py_ssize_t size):
-        cdef Input source
-        source.at, source.end = data, data + size
-        try:
-            found = _map(self, &source, _map_size(&source), 1)
-            if source.at != source.end:
-                raise _unexpected
-            return found
-        except Exception:
-            return self._fall_back(data, size)
+    cdef object _decoded(self, Input* source):
+        found = _map(self, source, _map_size(source), 1)
+        if source.at != source.end:
+            _refuse()
+        return found
 
 
 cdef class FieldReader(Reader):
@@ -320,15 +324,7 @@ cdef class FieldReader(Reader):
         Reader.__init__(self, fallback, value_of)
         self._name = name.encode()
 
-    cdef object read(self, const unsigned char* data, Py_ssize_t size):
-        cdef Input source
-        source.at, source.end = data, data + size
-        try:
-            return self._field(&source)
-        except Exception:
-            return self._fall_back(data, size)
-
-    cdef object _field(self, Input* source):
+    cdef object _decoded(self, Input* source):
         cdef Py_ssize_t size = _map_size(source), key_size, field
         cdef const char* name = PyBytes_AS_STRING(self._name)
         cdef Py_ssize_t name_size = PyBytes_GET_SIZE(self._name)
@@ -368,15 +364,7 @@ cdef class FieldsReader(Reader):
             self._wanted[place].data = <const unsigned char*> PyBytes_AS_STRING(name)
             self._wanted[place].size = PyBytes_GET_SIZE(name)
 
-    cdef object read(self, const unsigned char* data, Py_ssize_t size):
-        cdef Input source
-        source.at, source.end = data, data + size
-        try:
-            return self._fields(&source)
-        except Exception:
-            return self._fall_back(data, size)
-
-    cdef dict _fields(self, Input* source):
+    cdef object _decoded(self, Input* source):
         cdef dict found = {}
         cdef Py_ssize_t size = _map_size(source), key_size, field, place
         cdef Name* name
