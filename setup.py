@@ -9,6 +9,7 @@ MODULES = (
     "docstore.native.documents",
     "docstore.native.keys",
     "docstore.native.pages",
+    "docstore.native.points",
     "docstore.native.rows",
     "query.native.copying",
 )

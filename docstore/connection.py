@@ -264,6 +264,11 @@ class Connection:
 
     def run_query(self, argument: Argument, options: dict[str, Any]) -> Any:
         """Run a query; `Query.run` calls this. See there."""
+        cached = None if options or type(argument) is not Term else self._plans.get(argument.shape)
+        if cached is not None and cached.point is not None:
+            found = cached.point.read(argument.constants[0])
+            if found is not MISSED:
+                return presented(found, self._defaults) if Made.any else found
         if self._closed:
             self.check_open()
         merged: Mapping[str, Any] = {**self._defaults, **checked_options(options)} if options else self._defaults
@@ -273,14 +278,9 @@ class Connection:
             if type(argument) is list:
                 Run(self._store, None, merged).check_size(len(argument))
             return presented(argument, merged)
-        cached = None if options else self._plans.get(argument.shape)
         if cached is None:
             cached = self._cached(argument, merged)
         scope = current_scope(self) if scopes.get() else None
-        if cached.point is not None and scope is None and not options:
-            found = cached.point.read(argument.constants[0])
-            if found is not MISSED:
-                return presented(found, merged) if Made.any else found
         try:
             if cached.writes:
                 return self._write(argument, cached, merged, scope)
@@ -300,7 +300,7 @@ class Connection:
     def read_point(self, shape: int, key: Value) -> Any:
         """The document that a prepared `get` with this shape and key gives; MISSED where it has to be run as a query."""
         cached = self._plans.get(shape)
-        if cached is None or cached.point is None or self._closed or scopes.get():
+        if cached is None or cached.point is None:
             return MISSED
         found = cached.point.read(key)
         return presented(found, self._defaults) if Made.any and found is not MISSED else found

@@ -1,9 +1,10 @@
 """Points: queries for one document by its primary key, read without a transaction object, a run and closures around them.
 
 Programs ask for single documents more often than for anything else, and what a query needs in general costs more there than
-finding and decoding the document. So the plan of `r.table(name).get(key)` carries a `Point`. It answers where nothing is in
-the way: the engine can read in a snapshot that nobody else gets to see, the catalog is the one that the plan was made for,
-and the key is a valid one. Otherwise it says `MISSED`, and the query goes the way of all others, which knows the errors.
+finding and decoding the document. So the plan of `r.table(name).get(key)` carries a `Point`, where there is compiled code
+for it (`docstore/native/points.pyx`). It answers where nothing is in the way: no block is open, the catalog is the one that
+the plan was made for, the key is of a common kind. Otherwise it says `MISSED`, and the query goes the way of all others,
+which knows the errors.
 """
 
 from __future__ import annotations
@@ -11,41 +12,15 @@ from __future__ import annotations
 from typing import Any
 
 from docstore.documents import decode_document
-from docstore.keys import primary_key
-from docstore.storage.engine import MISSED
+from docstore.scopes import scopes
+from docstore.storage.engine import MISSED, Point
 from docstore.store import OpenStore
 from docstore.table import StoredTable
-from docstore.transaction import Schema
-from query.errors import ReqlError
 from query.planner import Plan
 from query.runtime import Run
 from query.term import PARAMETER, Argument, Term
-from query.values import Value
 
 __all__ = ["MISSED", "Point", "point_of"]
-
-
-class Point:
-    """The reading of one document of a table, whose key is the only constant of a query."""
-
-    __slots__ = ("_read_once", "_schema", "_space", "_store")
-
-    def __init__(self, store: OpenStore, table: StoredTable, schema: Schema) -> None:
-        self._store = store
-        self._schema = schema
-        self._space = table.definition.space
-        self._read_once = store.engine.read_once
-
-    def read(self, key: Value) -> Any:
-        """The document, or None; MISSED where another has to say."""
-        number, schema = self._store.seen
-        if schema is not self._schema:
-            return MISSED
-        try:
-            form = primary_key(key)
-        except ReqlError:
-            return MISSED
-        return self._read_once(number, self._space, form, decode_document)
 
 
 def point_of(plan: Plan, run: Run) -> Point | None:
@@ -59,7 +34,9 @@ def point_of(plan: Plan, run: Run) -> Point | None:
     if type(source.args[0]) is not str or type(store) is not OpenStore:
         return None
     table: Any = store.find_table(run, None, source.args[0])
-    return Point(store, table, run.transaction.schema) if type(table) is StoredTable else None
+    if type(table) is not StoredTable:
+        return None
+    return store.engine.point(store, run.transaction.schema, table.definition.space, decode_document, scopes)
 
 
 def _is_constant(arg: Argument) -> bool:

@@ -2,34 +2,17 @@
 """Keys of strings, which most keys are, as `docstore.key_form` makes them; and how deep a document may be."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from libc.string cimport memchr, memcpy
 
-cdef extern from "Python.h":
-    bint PyUnicode_IS_ASCII(object text)
-    Py_ssize_t PyUnicode_GET_LENGTH(object text)
-    void* PyUnicode_DATA(object text)
-
-cdef enum:
-    STRING = 0x50
-    END = 0x00
+from docstore.native.forms cimport text_form_size, write_text_form
 
 
 def text_key(str text not None, /):
     """The key of an ASCII string; None where it has to be escaped, or encoded."""
-    cdef Py_ssize_t size
-    cdef const char* data
-    cdef char* made
-    if not PyUnicode_IS_ASCII(text):
+    cdef Py_ssize_t size = text_form_size(text)
+    if size < 0:
         return None
-    size = PyUnicode_GET_LENGTH(text)
-    data = <const char*> PyUnicode_DATA(text)
-    if memchr(data, 0, size) != NULL or memchr(data, 1, size) != NULL:
-        return None
-    key = PyBytes_FromStringAndSize(NULL, size + 2)
-    made = PyBytes_AS_STRING(key)
-    made[0] = STRING
-    memcpy(made + 1, data, size)
-    made[size + 1] = END
+    key = PyBytes_FromStringAndSize(NULL, size)
+    write_text_form(text, size, <unsigned char*> PyBytes_AS_STRING(key))
     return key
 
 

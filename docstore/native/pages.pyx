@@ -6,6 +6,12 @@ follow them. Doing that here saves a call, a copy and an object for every row. N
 slot is touched: those are py-lmdb's, whose transaction (the *owner* of what is made here) must be open as long as anything
 is read. What Python code could do between two rows is therefore followed by a look at `owner.closed`.
 
+**Without a transaction** a single value can be read too, if it is copied before any other code of this process runs (the
+map stays where it is), and if the snapshot is the newest commit before and *after* that. For a commit does not write to
+pages of the one before it, nor does the next one, whoever reads; and it shows in a meta page before the one after it begins.
+So what was copied is whole where `is_newest` still holds, and otherwise nothing was proven: pages may have changed while they
+were looked at, which is why each number that a bound is checked of is fetched once.
+
 **Layout** of LMDB 0.9 on 64 bits, data version 1, in the machine's byte order (`mdb.c` describes it):
 
 | what             | bytes                                                                                         |
@@ -41,12 +47,17 @@ cdef enum:
     MAGIC = 0xBEEFC0DE
     DATA_VERSION = 1
     META_LAST_PAGE = PAGE_HEAD + 24 + 96
+    META_TRANSACTION = META_LAST_PAGE + 8
 
 cdef extern from *:
     """
     #define prefetch(p) __builtin_prefetch(p)
+    #define load_now(p) __atomic_load_n(p, __ATOMIC_ACQUIRE)
+    #define finish_reads() __atomic_thread_fence(__ATOMIC_ACQUIRE)
     """
     void prefetch(const void* at) nogil
+    uint64_t load_now(const uint64_t* at) nogil
+    void finish_reads() nogil
 
 cdef uint64_t NO_PAGE = 0xFFFFFFFFFFFFFFFFULL
 
@@ -96,23 +107,11 @@ def map_address(const unsigned char[:] view not None, size_t page_bytes):
     return <size_t> base if _u32(base + PAGE_HEAD) == MAGIC and _u32(base + PAGE_HEAD + 4) == DATA_VERSION else 0
 
 
-cdef struct Page:
-    const unsigned char* at
-    int nodes
-    int index
-
-
 cdef class Snapshot:
     """One tree as the transaction with this number sees it; `record` is the tree's."""
 
-    cdef readonly object id
-    cdef const unsigned char* _base
-    cdef size_t _page_bytes
-    cdef uint64_t _root
-    cdef uint64_t _last_page
-
     def __init__(self, number, size_t base, size_t page_bytes, bytes record not None):
-        self.id = number
+        self.id = self.number = number
         self._base = <const unsigned char*> base
         self._page_bytes = page_bytes
         self._root = _u64(<const unsigned char*> PyBytes_AS_STRING(record) + 40)
@@ -121,9 +120,7 @@ cdef class Snapshot:
     def get(self, bytes key not None, reader):
         """What a reader makes of the value of a key; None where there is none."""
         cdef Row row
-        cdef Page leaf
-        self._leaf(<const unsigned char*> PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key), &leaf)
-        self._row(&leaf, <const unsigned char*> PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key), &row)
+        self.find(<const unsigned char*> PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key), &row)
         return None if row.data == NULL else read_row(reader, &row)
 
     def rows(self, owner, bytes prefix not None, keys):
@@ -168,6 +165,20 @@ cdef class Snapshot:
         scan._enter_leaf()
         return scan
 
+    cdef bint is_newest(self) noexcept:
+        """Whether no commit after this one shows in the file. What was read before is read before that is asked."""
+        cdef uint64_t first, second
+        finish_reads()
+        first = load_now(<const uint64_t*> (self._base + META_TRANSACTION))
+        second = load_now(<const uint64_t*> (self._base + self._page_bytes + META_TRANSACTION))
+        return (first if first > second else second) == self.number
+
+    cdef int find(self, const unsigned char* key, Py_ssize_t size, Row* row) except -1:
+        """Where the value of a key lies; without data where there is none."""
+        cdef Page leaf
+        self._leaf(key, size, &leaf)
+        return self._row(&leaf, key, size, row)
+
     cdef int _page(self, uint64_t number, int kinds, Page* page) except -1:
         """Look at a page, which must be of one of these kinds."""
         if number > self._last_page:
@@ -184,14 +195,14 @@ cdef class Snapshot:
             raise DamagedPageError(f"page {number} says that its nodes end at byte {lower}")
         return 0
 
-    cdef const unsigned char* _node(self, Page* page, int index) except NULL:
+    cdef const unsigned char* _node(self, Page* page, int index, Py_ssize_t* key_size) except NULL:
         cdef size_t offset = _u16(page.at + PAGE_HEAD + 2 * index)
         cdef const unsigned char* node = page.at + offset
-        if offset < PAGE_HEAD or offset + NODE_HEAD > self._page_bytes or (
-            offset + NODE_HEAD + _u16(node + 6) > self._page_bytes
-        ):
-            raise DamagedPageError(f"page {_u64(page.at)} has a node at byte {offset}")
-        return node
+        if offset >= PAGE_HEAD and offset + NODE_HEAD <= self._page_bytes:
+            key_size[0] = _u16(node + 6)
+            if offset + NODE_HEAD + key_size[0] <= self._page_bytes:
+                return node
+        raise DamagedPageError(f"page {_u64(page.at)} has a node at byte {offset}")
 
     cdef inline void _fetch_node(self, Page* page, int index) noexcept:
         """Have the processor fetch a node, which will be looked at soon."""
@@ -203,14 +214,15 @@ cdef class Snapshot:
         for index in range(page.nodes):
             self._fetch_node(page, index)
 
-    cdef int _place(self, Page* page, const unsigned char* key, Py_ssize_t size, int first) except -1:
-        """The first node from `first` on whose key is not below this one; how many there are where none is."""
+    cdef int _place(self, Page* page, const unsigned char* key, Py_ssize_t size, int first, bint behind) except -1:
+        """The first node from `first` on whose key is not below this one, or, `behind` it, above; else how many there are."""
         cdef int low = first, high = page.nodes, middle
+        cdef Py_ssize_t key_size = 0
         cdef const unsigned char* node
         while low < high:
             middle = (low + high) >> 1
-            node = self._node(page, middle)
-            if _compared(node + NODE_HEAD, _u16(node + 6), key, size) < 0:
+            node = self._node(page, middle, &key_size)
+            if _compared(node + NODE_HEAD, key_size, key, size) < <int> behind:
                 low = middle + 1
             else:
                 high = middle
@@ -221,9 +233,7 @@ cdef class Snapshot:
     ) except -1:
         """Go from the root to the leaf where a key is or would be; to its place there, if there is to be a `look` into it."""
         cdef uint64_t number = self._root
-        cdef const unsigned char* node
         cdef Page* page
-        cdef int index
         depth[0] = 0
         if number == NO_PAGE:
             return 0
@@ -235,30 +245,24 @@ cdef class Snapshot:
             self._page(number, BRANCH | LEAF, page)
             if _u16(page.at + 10) & LEAF:
                 if look:
-                    page.index = self._place(page, key, size, 0)
+                    page.index = self._place(page, key, size, 0, False)
                 return 0
             if page.nodes < 1:
                 raise DamagedPageError(f"page {number} has no branches")
-            index = self._place(page, key, size, 1)  # the first node's key counts as below all
-            if index < page.nodes:
-                node = self._node(page, index)
-                if _compared(node + NODE_HEAD, _u16(node + 6), key, size) != 0:
-                    index -= 1
-            else:
-                index -= 1
-            page.index = index
-            number = self._child(page, index)
+            page.index = self._place(page, key, size, 1, True) - 1  # the first node's key counts as below all
+            number = self._child(page, page.index)
 
     cdef uint64_t _child(self, Page* page, int index) except? 0:
-        cdef const unsigned char* node = self._node(page, index)
+        cdef Py_ssize_t key_size = 0
+        cdef const unsigned char* node = self._node(page, index, &key_size)
         return <uint64_t> _u32(node) | <uint64_t> _u16(node + 4) << 32
 
-    cdef int _value(self, Page* page, const unsigned char* node, Row* row) except -1:
+    cdef int _value(self, Page* page, const unsigned char* node, Py_ssize_t key_size, Row* row) except -1:
         """Where the value of a leaf's node lies."""
         cdef Page first
         cdef uint16_t flags = _u16(node + 4)
-        cdef const unsigned char* data = node + NODE_HEAD + _u16(node + 6)
-        cdef uint64_t number
+        cdef const unsigned char* data = node + NODE_HEAD + key_size
+        cdef uint64_t number, pages
         row.size = _u32(node)
         if flags & NO_VALUE:
             raise DamagedPageError(f"page {_u64(page.at)} has a node with the flags {flags:#x}")
@@ -267,9 +271,8 @@ cdef class Snapshot:
                 raise DamagedPageError(f"page {_u64(page.at)} has a node that ends behind it")
             number = _u64(data)
             self._page(number, OVERFLOW, &first)
-            if number + _u32(first.at + 12) > self._last_page + 1 or (
-                PAGE_HEAD + <size_t> row.size > _u32(first.at + 12) * self._page_bytes
-            ):
+            pages = _u32(first.at + 12)
+            if number + pages > self._last_page + 1 or PAGE_HEAD + <size_t> row.size > pages * self._page_bytes:
                 raise DamagedPageError(f"page {number} begins a value of {row.size} bytes")
             row.data = first.at + PAGE_HEAD
         else:
@@ -292,12 +295,13 @@ cdef class Snapshot:
     cdef int _row(self, Page* leaf, const unsigned char* key, Py_ssize_t size, Row* row) except -1:
         """The row of a key in its leaf, without data where there is none."""
         cdef const unsigned char* node
-        cdef int index = self._place(leaf, key, size, 0)
+        cdef Py_ssize_t key_size = 0
+        cdef int index = self._place(leaf, key, size, 0, False)
         row.data = NULL
         if index < leaf.nodes:
-            node = self._node(leaf, index)
-            if _u16(node + 6) == size and memcmp(node + NODE_HEAD, key, size) == 0:
-                self._value(leaf, node, row)
+            node = self._node(leaf, index, &key_size)
+            if key_size == size and memcmp(node + NODE_HEAD, key, size) == 0:
+                self._value(leaf, node, key_size, row)
         return 0
 
 
@@ -316,15 +320,16 @@ cdef class Scan:
         cdef Rows found = Rows.of(self._owner, most)
         cdef Page* leaf
         cdef const unsigned char* node
+        cdef Py_ssize_t key_size = 0
         if self._owner.closed:
             self._owner.check_open()
         while found.count < most and self._depth:
             leaf = &self._path[self._depth - 1]
             while leaf.index < self._end and found.count < most:
                 self._snapshot._fetch_node(leaf, leaf.index + AHEAD)
-                node = self._snapshot._node(leaf, leaf.index)
-                self._snapshot._value(leaf, node, &found.rows[found.count])
-                found.add_key(node + NODE_HEAD, _u16(node + 6))
+                node = self._snapshot._node(leaf, leaf.index, &key_size)
+                self._snapshot._value(leaf, node, key_size, &found.rows[found.count])
+                found.add_key(node + NODE_HEAD, key_size)
                 found.count += 1
                 leaf.index += 1
             if leaf.index < self._end:
@@ -339,15 +344,16 @@ cdef class Scan:
         """See how much of the leaf belongs to the scan: mostly all, so the last key is looked at first."""
         cdef Page* leaf
         cdef const unsigned char* node
+        cdef Py_ssize_t key_size = 0
         cdef const unsigned char* high = <const unsigned char*> PyBytes_AS_STRING(self._high)
         if not self._depth:
             return 0
         leaf = &self._path[self._depth - 1]
         self._end = leaf.nodes
         if self._end:
-            node = self._snapshot._node(leaf, self._end - 1)
-            if _compared(node + NODE_HEAD, _u16(node + 6), high, PyBytes_GET_SIZE(self._high)) >= 0:
-                self._end = self._snapshot._place(leaf, high, PyBytes_GET_SIZE(self._high), 0)
+            node = self._snapshot._node(leaf, self._end - 1, &key_size)
+            if _compared(node + NODE_HEAD, key_size, high, PyBytes_GET_SIZE(self._high)) >= 0:
+                self._end = self._snapshot._place(leaf, high, PyBytes_GET_SIZE(self._high), 0, False)
         return 0
 
     cdef int _next_leaf(self) except -1:

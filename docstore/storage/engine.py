@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from contextvars import ContextVar
 from operator import itemgetter
 from types import TracebackType
 from typing import Any, Final, Protocol, Self, TypeVar
@@ -33,7 +34,7 @@ from docstore.storage.rows import Rows
 Result = TypeVar("Result")
 
 MISSED: Final[Any] = object()
-"""What `read_once` gives where it has not read."""
+"""What a `Point` gives where it has not read."""
 
 CATALOG_SPACE = 0
 MAX_SPACE = 2**32 - 1
@@ -178,6 +179,20 @@ class WriteTransaction(ReadTransaction, Protocol):
         """Make everything written visible, and durable; inside a savepoint, part of the outer transaction."""
 
 
+class Watch(Protocol):
+    """Who knows which catalog was seen last."""
+
+    seen: tuple[int, Any]
+    """The number of the commit in which that was, and the catalog."""
+
+
+class Point(Protocol):
+    """The reading of documents of one space by their keys, one at a time, in a snapshot that nobody else gets to see."""
+
+    def read(self, key: Any, /) -> Any:
+        """The document with a key, or None; MISSED where this moment, or this key, needs a transaction for it."""
+
+
 class Engine(Protocol):
     """One open store."""
 
@@ -194,10 +209,12 @@ class Engine(Protocol):
     def begin_read(self) -> ReadTransaction:
         """A snapshot of the last commit."""
 
-    def read_once(self, number: int, space: int, key: bytes, decode: Callable[[bytes], Result]) -> Any:
-        """What `ReadTransaction.read` gives in a snapshot of its own, if that is of the commit with this number.
+    def point(
+        self, watch: Watch, catalog: object, space: int, decode: Callable[[bytes], Any], blocks: ContextVar[Any]
+    ) -> Point | None:
+        """What reads documents of a space by their keys, as long as `watch` has seen that catalog; None without compiled code.
 
-        MISSED where it is of another commit, or where this engine, or this moment, needs a transaction for it.
+        It gives MISSED in a context in which `blocks` are open.
         """
 
     def begin_write(self, timeout_seconds: float | None = None) -> WriteTransaction:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from contextlib import suppress
+from contextvars import ContextVar
 from threading import get_ident
 from typing import Any, TypeVar
 from weakref import ref
@@ -21,7 +22,7 @@ import lmdb
 from docstore import native
 from docstore.errors import ClosedError, ForkedError, ReadOnlyError, StoreError, TransactionError
 from docstore.limits import BUSY_TIMEOUT_SECONDS, SOFT_ROOM_BYTES
-from docstore.storage.engine import MISSED, GrowNeeded, WriteTransaction
+from docstore.storage.engine import MISSED, GrowNeeded, Point, Watch, WriteTransaction
 from docstore.storage.lmdb_read import LmdbRead
 from docstore.storage.lmdb_scan import prefixes
 from docstore.storage.lmdb_write import LmdbWrite
@@ -31,7 +32,6 @@ from docstore.storage.registry import SharedStore, acquire_store
 __all__ = ["LmdbEngine", "open_lmdb"]
 
 if native.AVAILABLE:
-    from docstore.native.pages import DamagedPageError
     from docstore.storage.lmdb_native import NativeRead
 
 Result = TypeVar("Result")
@@ -45,7 +45,8 @@ class LmdbEngine:
         self._store = store
         self._read_only = read_only
         self._busy_timeout = busy_timeout
-        self._closed = False
+        self.closed = False
+        """Whether `close` was called."""
         self._writer: Callable[[], LmdbWrite | None] = lambda: None
 
     @property
@@ -65,42 +66,23 @@ class LmdbEngine:
     def begin_read(self) -> LmdbRead:
         """See `Engine.begin_read`."""
         store = self._store
-        if self._closed or store.forked:
+        if self.closed or store.forked:
             raise self._unusable()
         if store.soft.group is not None:
             store.soft.settle()
         return NativeRead(store) if store.map_address else LmdbRead(store)
 
-    def read_once(self, number: int, space: int, key: bytes, decode: Callable[[bytes], Result]) -> Any:
-        """See `Engine.read_once`.
-
-        All that `LmdbRead` does, but for a transaction that nobody sees. What goes wrong here goes wrong there again, and is
-        told there.
-        """
-        store = self._store
-        snapshot, points, me = store.snapshot, store.gate.points, get_ident()
-        if snapshot is None or snapshot.id != number or self._closed or store.forked or store.soft.group is not None:
-            return MISSED
-        if me in points:  # what decodes has come back here
-            return MISSED
-        try:
-            points[me] = True
-            if store.gate.remapping:
-                return MISSED
-            with store.environment.begin() as transaction:
-                if transaction.id() != number:
-                    return MISSED
-                return snapshot.get(prefixes[space] + key, decode)
-        except (lmdb.Error, DamagedPageError):
-            return MISSED
-        finally:
-            points.pop(me, None)
-            if not store.holders:
-                store.dispose_if_unused()
+    def point(
+        self, watch: Watch, catalog: object, space: int, decode: Callable[[bytes], Any], blocks: ContextVar[Any]
+    ) -> Point | None:
+        """See `Engine.point`."""
+        if not native.AVAILABLE:
+            return None
+        return native.points.Point(watch, catalog, self, self._store, prefixes[space], decode, blocks, MISSED)
 
     def begin_write(self, timeout_seconds: float | None = None) -> LmdbWrite:
         """See `Engine.begin_write`."""
-        if self._closed or self._store.forked:
+        if self.closed or self._store.forked:
             raise self._unusable()
         if self._store.soft.group is not None:
             self._store.soft.hurry()
@@ -108,7 +90,7 @@ class LmdbEngine:
 
     def run_soft(self, closure: Callable[[WriteTransaction], Result], timeout_seconds: float | None = None) -> Result:
         """See `Engine.run_soft`."""
-        if self._closed or self._store.forked:
+        if self.closed or self._store.forked:
             raise self._unusable()
         if self.is_writing_here:
             raise TransactionError("This thread has a write transaction open; write in that one.")
@@ -161,7 +143,7 @@ class LmdbEngine:
 
     def sync(self) -> None:
         """See `Engine.sync`."""
-        if self._closed or self._store.forked:
+        if self.closed or self._store.forked:
             raise self._unusable()
         self._store.soft.settle()
         if self._store.lock is not None:
@@ -188,8 +170,8 @@ class LmdbEngine:
 
     def close(self) -> None:
         """See `Engine.close`. Transactions that are open go on until they end."""
-        if not self._closed:
-            self._closed = True
+        if not self.closed:
+            self.closed = True
             if not self._store.forked:
                 try:
                     self._store.soft.settle()
@@ -197,8 +179,8 @@ class LmdbEngine:
                     self._store.release()
 
     def __del__(self) -> None:
-        if not self._closed:
-            self._closed = True
+        if not self.closed:
+            self.closed = True
             if not self._store.forked:
                 self._store.release()  # the collector may have stopped anybody: nothing here may wait
 

@@ -42,9 +42,9 @@ class MapGate:
 
     def __init__(self, path: str, patience_seconds: float) -> None:
         self.guests: dict[int, ref[Any]] = {}
-        self.points: dict[int, bool] = {}
-        """Threads that read a single value just now, in a transaction that is no guest: they are done at once."""
         self.remapping = False
+        self.emptied: Callable[[], None] = lambda: None
+        """Called when no transaction is open, before the map goes."""
         self.remapped: Callable[[], None] = lambda: None
         """Called when the map has another place, before a transaction begins there."""
         self._path = path
@@ -101,6 +101,7 @@ class MapGate:
         self.remapping = True
         try:
             self._wait_until_empty()
+            self.emptied()
             yield
         finally:
             self.remapping = False
@@ -108,7 +109,7 @@ class MapGate:
     def _wait_until_empty(self) -> None:
         deadline = time.monotonic() + self._patience_seconds
         me = get_ident()
-        while (open_guests := self._open_guests()) or self.points:
+        while open_guests := self._open_guests():
             if any(guest.thread == me for guest in open_guests):
                 raise StoreFullError(
                     f"The memory map of {self._path} must change, which it cannot while this thread has a transaction or "
@@ -124,7 +125,7 @@ class MapGate:
 
     def has_guests(self) -> bool:
         """Whether a transaction is open."""
-        return bool(self.points) or (bool(self.guests) and bool(self._open_guests()))
+        return bool(self.guests) and bool(self._open_guests())
 
     def _open_guests(self) -> list[Guest]:
         return [guest for known in list(self.guests.values()) if (guest := known()) is not None]

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextvars import ContextVar
 from threading import get_ident
 from typing import Any, TypeVar
 from weakref import WeakSet, ref
 
 from docstore.errors import BusyError, ClosedError, ForkedError, StoreError, TransactionError
 from docstore.limits import BUSY_TIMEOUT_SECONDS
-from docstore.storage.engine import MISSED, WriteTransaction
+from docstore.storage.engine import Point, Watch, WriteTransaction
 from docstore.storage.memory_state import MemoryState
 from docstore.storage.memory_transaction import MemorySnapshot, MemoryWrite
 
@@ -54,9 +55,11 @@ class MemoryEngine:
         self._check_open()
         return MemorySnapshot(self.state, self.state.begin_read())
 
-    def read_once(self, number: int, space: int, key: bytes, decode: Callable[[bytes], Result]) -> Any:
-        """See `Engine.read_once`."""
-        return MISSED
+    def point(
+        self, watch: Watch, catalog: object, space: int, decode: Callable[[bytes], Any], blocks: ContextVar[Any]
+    ) -> Point | None:
+        """See `Engine.point`."""
+        return None
 
     def begin_write(self, timeout_seconds: float | None = None) -> MemoryWrite:
         """See `Engine.begin_write`."""

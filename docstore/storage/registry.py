@@ -63,6 +63,7 @@ class SharedStore:
         self._sync = sync
         self._readers_checked = time.monotonic()
         self.gate = MapGate(path, busy_timeout)
+        self.gate.emptied = self._lose_map
         self.gate.remapped = self._find_map
         self.map_address = 0
         """Where the memory map begins, for compiled code; 0 where there is none, or it cannot read this file."""
@@ -137,6 +138,10 @@ class SharedStore:
         self.page_bytes: int = environment.stat()["psize"]
         self._find_map()
         self.lock = lock
+
+    def _lose_map(self) -> None:
+        """Have nobody read where the map is now."""
+        self.snapshot = None
 
     def _find_map(self) -> None:
         """Have compiled code look where the map is."""

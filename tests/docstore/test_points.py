@@ -14,6 +14,7 @@ from docstore.connection import Connection
 from docstore.points import MISSED
 from query import r
 from query.errors import ReqlError, ReqlOpFailedError
+from tests.docstore.other import Other
 
 
 @pytest.fixture
@@ -52,6 +53,113 @@ def test_a_get_that_is_run_again_is_a_point(db: Connection) -> None:
     assert point_read(db, 1) is MISSED, "another commit, whose catalog nobody has seen"
     get(db, 3)
     assert point_read(db, 3) == {"id": 3}
+
+
+KEYS = [
+    "",
+    "a",
+    "ü",
+    "a\0b",
+    "a\1",
+    "x" * 505,
+    0,
+    -1,
+    1.5,
+    2**53 - 1,
+    -(2**53) + 1,
+    2**53,
+    -(2**53),
+    2**63,
+    -(2**63),
+    True,
+]
+"""Keys whose forms are made in several ways."""
+
+
+def test_all_kinds_of_keys_are_found_again(db: Connection) -> None:
+    r.table("posts").delete().run(db)
+    r.table("posts").insert([{"id": key, "of": repr(key)} for key in KEYS]).run(db)
+    query = db.prepare(lambda key: r.table("posts").get(key))
+    for _ in range(3):
+        assert [get(db, key)["of"] for key in KEYS] == list(map(repr, KEYS))
+        assert [query(key)["of"] for key in KEYS] == list(map(repr, KEYS))
+    assert get(db, -0.0)["of"] == "0"
+    assert get(db, "x" * 504) is None
+    assert get(db, 2**53 - 2) is None
+
+
+@pytest.mark.parametrize("size", [10, 4_000, 4_090, 5_000, 100_000])
+def test_documents_of_all_sizes_are_read(db: Connection, size: int) -> None:
+    r.table("posts").insert({"id": "sized", "text": "x" * size}).run(db)
+    get(db, 1)
+    assert get(db, "sized") == {"id": "sized", "text": "x" * size}
+    if native.AVAILABLE:
+        assert point_read(db, "sized") == {"id": "sized", "text": "x" * size}
+
+
+@pytest.mark.skipif(not native.AVAILABLE, reason="without compiled code there are no points")
+def test_what_is_in_the_way_sends_a_get_the_general_way(db: Connection) -> None:
+    engine: Any = db.store.engine
+    file = engine._store
+    assert point_read(db, 1) is not MISSED
+    with db.snapshot():
+        assert point_read(db, 1) is MISSED, "a block reads what it has seen"
+    for owner, name, value in [
+        (file, "forked", True),
+        (file, "snapshot", None),
+        (file.gate, "remapping", True),
+        (file.soft, "group", object()),
+        (engine, "closed", True),
+        (db.store, "seen", (db.store.seen[0] - 1, db.store.seen[1])),
+        (db.store, "seen", (db.store.seen[0], object())),
+    ]:
+        before = getattr(owner, name)
+        setattr(owner, name, value)
+        try:
+            assert point_read(db, 1) is MISSED, name
+        finally:
+            setattr(owner, name, before)
+        assert point_read(db, 1) == {"id": 1, "title": "one"}
+    for key in ("ü", "a\0", 2**53, 1.0, True, None, ["a"]):
+        assert point_read(db, key) is MISSED
+
+
+@pytest.mark.skipif(not native.AVAILABLE, reason="without compiled code there are no points")
+def test_nothing_is_read_where_the_map_was_lost(db: Connection) -> None:
+    gate = db.store.engine._store.gate  # type: ignore[attr-defined]
+    with pytest.raises(RuntimeError), gate.alone():
+        raise RuntimeError("the map could not be made again")
+    assert point_read(db, 1) is MISSED
+    assert get(db, 1) == {"id": 1, "title": "one"}
+    assert point_read(db, 1) == {"id": 1, "title": "one"}
+
+
+@pytest.mark.skipif(not native.AVAILABLE, reason="without compiled code there are no points")
+def test_a_commit_of_another_process_is_seen_at_once(db: Connection) -> None:
+    assert db.path is not None
+    with Other(db.path) as other:
+        for number in range(20):
+            assert point_read(db, 1) is not MISSED
+            other(f"r.table('posts').get(1).update({{'n': {number}}}).run(db)")
+            assert point_read(db, 1) is MISSED
+            assert get(db, 1)["n"] == number
+
+
+def test_documents_are_whole_while_another_process_writes_without_a_pause(db: Connection) -> None:
+    assert db.path is not None
+    r.table("posts").insert([{"id": number, "n": 0, "all": [0] * 300} for number in range(2, 40)]).run(db)
+    changes = "{'n': r.row['n'] + 1, 'all': r.row['all'].map(lambda y: y + 1)}"
+    turn = f"r.table('posts').filter(r.row.has_fields('all')).update({changes}).run(db)"
+    with Other(db.path) as other:
+        other.start(f"[None for _ in range(60) if not {turn}]")
+        last = 0
+        while last < 60:
+            for key in range(2, 40):
+                found = get(db, key)
+                assert found["all"] == [found["n"]] * 300
+                assert last <= found["n"], "older than what was read before"
+                last = found["n"]
+        assert other.answer() == []
 
 
 def test_vectors_come_as_a_query_gives_them(db: Connection) -> None:

@@ -1,0 +1,32 @@
+from libc.stdint cimport uint64_t
+
+from docstore.native.rows cimport Row
+
+
+cdef struct Page:
+    const unsigned char* at
+    int nodes
+    int index
+
+
+cdef class Snapshot:
+    cdef readonly object id
+    cdef uint64_t number
+    cdef const unsigned char* _base
+    cdef size_t _page_bytes
+    cdef uint64_t _root
+    cdef uint64_t _last_page
+    cdef bint is_newest(self) noexcept
+    cdef int find(self, const unsigned char* key, Py_ssize_t size, Row* row) except -1
+    cdef int _page(self, uint64_t number, int kinds, Page* page) except -1
+    cdef const unsigned char* _node(self, Page* page, int index, Py_ssize_t* key_size) except NULL
+    cdef inline void _fetch_node(self, Page* page, int index) noexcept
+    cdef inline void _fetch_nodes(self, Page* page) noexcept
+    cdef int _place(self, Page* page, const unsigned char* key, Py_ssize_t size, int first, bint behind) except -1
+    cdef int _descend(
+        self, Page* path, int* depth, const unsigned char* key, Py_ssize_t size, bint look
+    ) except -1
+    cdef uint64_t _child(self, Page* page, int index) except? 0
+    cdef int _value(self, Page* page, const unsigned char* node, Py_ssize_t key_size, Row* row) except -1
+    cdef int _leaf(self, const unsigned char* key, Py_ssize_t size, Page* leaf) except -1
+    cdef int _row(self, Page* leaf, const unsigned char* key, Py_ssize_t size, Row* row) except -1
