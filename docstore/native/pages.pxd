@@ -9,6 +9,15 @@ cdef struct Page:
     int index
 
 
+cdef struct Walk:
+    const unsigned char* key
+    Py_ssize_t size
+    uint64_t number  # of the page where it goes next
+    Page page
+    int low  # the nodes among which its place is looked for
+    int high
+
+
 cdef class Snapshot:
     cdef readonly object id
     cdef uint64_t number
@@ -18,10 +27,12 @@ cdef class Snapshot:
     cdef uint64_t _last_page
     cdef bint is_newest(self) noexcept
     cdef int find(self, const unsigned char* key, Py_ssize_t size, Row* row) except -1
+    cdef int _walk(self, Walk* walks, Py_ssize_t count) except -1
+    cdef int _place_all(self, Walk* walks, Py_ssize_t count, bint behind) except -1
+    cdef int _go_down(self, Walk* walk) except -1
     cdef int _page(self, uint64_t number, int kinds, Page* page) except -1
     cdef const unsigned char* _node(self, Page* page, int index, Py_ssize_t* key_size) except NULL
     cdef inline void _fetch_node(self, Page* page, int index) noexcept
-    cdef inline void _fetch_nodes(self, Page* page) noexcept
     cdef int _place(self, Page* page, const unsigned char* key, Py_ssize_t size, int first, bint behind) except -1
     cdef int _descend(
         self, Page* path, int* depth, const unsigned char* key, Py_ssize_t size, bint look
@@ -30,3 +41,4 @@ cdef class Snapshot:
     cdef int _value(self, Page* page, const unsigned char* node, Py_ssize_t key_size, Row* row) except -1
     cdef int _leaf(self, const unsigned char* key, Py_ssize_t size, Page* leaf) except -1
     cdef int _row(self, Page* leaf, const unsigned char* key, Py_ssize_t size, Row* row) except -1
+    cdef int _row_at(self, Page* leaf, const unsigned char* key, Py_ssize_t size, int index, Row* row) except -1

@@ -65,9 +65,6 @@ class Coder(Protocol):
     def prepare(self, packed: bytes) -> Prepared:
         """Codes, one after the other, ready to be scored."""
 
-    def scorer(self, query: Vector) -> Score:
-        """What scores prepared codes against a query."""
-
     def matches(self, code: bytes, row: bytes) -> bool:
         """Whether a code is one of a packed vector: the last digits of a product depend on how many are made at once."""
 
@@ -90,10 +87,6 @@ class Exact:
     def prepare(self, packed: bytes) -> Prepared:
         """See `Coder`."""
         return prepare(self._form, packed)
-
-    def scorer(self, query: Vector) -> Score:
-        """See `Coder`."""
-        return scorer(self._form, query)
 
     def matches(self, code: bytes, row: bytes) -> bool:
         """See `Coder`."""
@@ -129,7 +122,7 @@ class Bytes:
         return prepare(self._floats, rows.astype("<f4", copy=False).tobytes())
 
     def scorer(self, query: Vector) -> Score:
-        """See `Coder`."""
+        """What scores prepared codes against a query."""
         return scorer(self._floats, query)
 
     def matches(self, code: bytes, row: bytes) -> bool:
@@ -174,15 +167,15 @@ class Bits:
         codes[:, 4:] = np.ascontiguousarray(prepared.rows.T).view(np.uint8)
         return _cut(codes.tobytes(), self.code_bytes)
 
-    def scorer(self, query: Vector) -> Score:
-        """See `Coder`."""
-        return BitScorer(self._form, self._turned(query), self._rotation.size)
-
-    def _turned(self, query: Vector) -> Any:
+    def chooser(self, query: Vector) -> BitScorer | NativeBitScorer:
+        """What chooses codes for a query."""
         numbers = query.numpy().astype(np.float32)
         if self._form.measure == "cosine":
-            numbers = numbers / np.linalg.norm(numbers.astype(np.float64))
-        return self._rotation.turn(numbers[None, :].astype(np.float32))[0]
+            wide = numbers.astype(np.float64)
+            numbers = (wide / np.sqrt(wide @ wide)).astype(np.float32)
+        if native.AVAILABLE:
+            return NativeBitScorer(self._form.measure, numbers, self._rotation)
+        return BitScorer(self._form.measure, self._rotation.turn(numbers[None, :])[0])
 
     def matches(self, code: bytes, row: bytes) -> bool:
         """See `Coder`."""
@@ -209,17 +202,37 @@ _scratch: Final = _Scratch()
 
 
 class BitScorer:
-    """Scores of bits: roughly by the signs that differ, and better by signs against numbers."""
+    """The best of bits for a query: by the signs that differ, and of these by signs against numbers."""
 
-    def __init__(self, form: Form, turned: Any, size: int) -> None:
-        self._measure = form.measure
+    def __init__(self, measure: str, turned: Any) -> None:
+        self._measure = measure
         self._turned = turned
-        self._size = size
+        self._size = len(turned)
         self._length = float(np.linalg.norm(turned))
         self._words = np.packbits(turned > 0).view("<u8")
 
-    def __call__(self, found: Prepared) -> Any:
-        """The rough scores of prepared bits."""
+    def part(self, ordinals: Any, prepared: Prepared) -> Any:
+        """Some codes as `best` takes them."""
+        return ordinals, prepared
+
+    def best(self, parts: list[Any], left_out: Any, rough: int, kept: int) -> tuple[Any, Any]:
+        """The scores and the ordinals of so many of the best codes, chosen from more by rough scores, in any order.
+
+        `left_out` says of each code of all parts whether it is not wanted; None leaves out none.
+        """
+        ordinals = np.concatenate([ordinals for ordinals, _ in parts])
+        found = joined([prepared for _, prepared in parts])
+        scores = self._rough(found)
+        if left_out is not None:
+            scores[left_out] = _farthest(scores.dtype)
+        places = least(scores, rough)
+        if left_out is not None:
+            places = places[~left_out[places]]
+        scores = self._better(found.rows[:, places], found.squares[places])
+        best = least(scores, kept)
+        return scores[best], ordinals[places[best]]
+
+    def _rough(self, found: Prepared) -> Any:
         columns = found.rows
         count = columns.shape[1]
         differing = np.zeros(count, np.uint16)
@@ -227,24 +240,11 @@ class BitScorer:
         for column, word in zip(columns, self._words, strict=True):
             np.bitwise_count(np.bitwise_xor(column, word, out=crossed), out=counted)
             np.add(differing, counted, out=differing)
-        return self._of_differing(differing, [found])
-
-    def of_parts(self, parts: list[Prepared]) -> Any:
-        """The rough scores of several prepared bits, as of one."""
-        if not native.AVAILABLE:
-            return self(joined(parts))
-        differing = np.empty(sum([part.rows.shape[1] for part in parts]), np.uint16)
-        native.bits.differing([part.rows for part in parts], self._words, differing)
-        return self._of_differing(differing, parts)
-
-    def _of_differing(self, differing: Any, parts: list[Prepared]) -> Any:
         if self._measure == "cosine":
             return differing
-        lengths = np.concatenate([part.squares for part in parts])
-        return self._scaled(np.cos(differing * np.float32(np.pi / self._size)), lengths)
+        return self._scaled(np.cos(differing * np.float32(np.pi / self._size)), found.squares)
 
-    def refined(self, columns: Any, lengths: Any) -> Any:
-        """The better scores of some bits."""
+    def _better(self, columns: Any, lengths: Any) -> Any:
         codes = np.ascontiguousarray(columns.T).view(np.uint8)
         products = np.empty(len(codes), np.float32)
         for start in range(0, len(codes), _PART):
@@ -257,6 +257,33 @@ class BitScorer:
     def _scaled(self, cosines: Any, lengths: Any) -> Any:
         products = cosines * lengths * np.float32(self._length)
         return -products if self._measure == "inner_product" else lengths * lengths - 2 * products
+
+
+class NativeBitScorer:
+    """The same by compiled code."""
+
+    def __init__(self, measure: str, numbers: Any, rotation: Rotation) -> None:
+        kind = measure if measure in native.bits.MEASURES else "l2"
+        self._query = native.bits.Query(numbers, rotation.rounds, rotation.size, kind)
+
+    def part(self, ordinals: Any, prepared: Prepared) -> Any:
+        """See `BitScorer`."""
+        return native.bits.Part(prepared.rows, ordinals, prepared.squares)
+
+    def best(self, parts: list[Any], left_out: Any, rough: int, kept: int) -> tuple[Any, Any]:
+        """See `BitScorer`."""
+        scores, ordinals = np.empty(kept, np.float32), np.empty(kept, np.uint64)
+        count = self._query.best(parts, None if left_out is None else left_out.view(np.uint8), rough, scores, ordinals)
+        return scores[:count], ordinals[:count]
+
+
+def least(scores: Any, count: int) -> Any:
+    """The places of the least scores, all where there are no more."""
+    return np.argpartition(scores, count)[:count] if count < len(scores) else np.arange(len(scores))
+
+
+def _farthest(dtype: Any) -> Any:
+    return np.inf if dtype.kind == "f" else np.iinfo(dtype).max
 
 
 def coder_of(form: Form, method: str, seed: int) -> Coder:
@@ -278,7 +305,7 @@ class Rotation:
         self.dimensions = dimensions
         self.size = max(LEAST_BITS, -(-dimensions // _BLOCK) * _BLOCK)
         chance = default_rng(seed)
-        self._rounds = [
+        self.rounds = [
             (chance.permutation(self.size), (2 * chance.integers(0, 2, self.size) - 1).astype(np.float32))
             for _ in range(2)
         ]
@@ -292,7 +319,7 @@ class Rotation:
         """The rows, rotated."""
         turned = np.zeros((len(rows), self.size), np.float32)
         turned[:, : self.dimensions] = rows
-        for order, signs in self._rounds:
+        for order, signs in self.rounds:
             blocks = (turned[:, order] * signs).reshape(-1, _BLOCK)
             turned = (blocks @ self._matrix).reshape(len(rows), self.size)
         return turned

@@ -43,13 +43,15 @@ CACHE_BYTES: Final = 640 * 2**20
 class ListData:
     """The vectors of one list, ready to be scored, and their ordinals."""
 
-    __slots__ = ("exact", "ordinals", "prepared")
+    __slots__ = ("exact", "ordinals", "part", "prepared")
 
     def __init__(self, ordinals: Any, prepared: Prepared) -> None:
         self.ordinals = ordinals
         self.prepared = prepared
         self.exact: Prepared | None = None
         """The vectors themselves, where the list has codes of them and they were asked for."""
+        self.part: Any = None
+        """The codes as `codes.BitScorer` takes them, once they were."""
 
     @property
     def nbytes(self) -> int:

@@ -20,7 +20,6 @@ from typing import Any, Final
 
 import numpy as np
 
-from docstore import native
 from docstore.indexes.vector.reading import Form
 from query.measures import OF_BITS
 from query.vectors import Vector
@@ -71,17 +70,10 @@ def _words(rows: Any) -> Any:
 
 def joined(parts: list[Prepared]) -> Prepared:
     """Several prepared codes of bits as one."""
+    if len(parts) == 1:
+        return parts[0]
     squares = None if parts[0].squares is None else np.concatenate([part.squares for part in parts])
     return Prepared(np.concatenate([part.rows for part in parts], axis=1), squares)
-
-
-def columns_at(parts: list[Prepared], places: Any) -> Any:
-    """The columns of prepared codes of bits at some places, which ascend, counted through all parts."""
-    if not native.AVAILABLE or len(parts) == 1:
-        return (parts[0] if len(parts) == 1 else joined(parts)).rows[:, places]
-    found = np.empty((parts[0].rows.shape[0], len(places)), np.uint64)
-    native.bits.taken([part.rows for part in parts], places, found)
-    return found
 
 
 Score = Callable[[Prepared], Any]

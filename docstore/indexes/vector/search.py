@@ -26,11 +26,11 @@ import numpy as np
 from docstore.catalog import TableDefinition
 from docstore.indexes.base import decoder
 from docstore.indexes.vector.answers import Answer, Wanted, gather_vectors, passing_of, there, with_documents
-from docstore.indexes.vector.codes import Bits, BitScorer
+from docstore.indexes.vector.codes import Bits, BitScorer, Bytes, NativeBitScorer, least
 from docstore.indexes.vector.filtering import DOUBTED, LEAST_TESTED, SAMPLED, Gathered, Known, Passing
 from docstore.indexes.vector.lists import State
 from docstore.indexes.vector.records import ordinal_key, unpack_vector_record
-from docstore.indexes.vector.scoring import Prepared, Score, columns_at, distances, scorer
+from docstore.indexes.vector.scoring import Score, distances, scorer
 from docstore.storage.engine import ReadTransaction
 from query.runtime import Keep
 from query.vectors import Vector
@@ -99,7 +99,9 @@ class Search:
         """The scores of the lists' centroids, once they were asked for."""
         self._ordinals: list[Any] = []
         self._scores: list[Any] = []
-        self._coded: list[Prepared] = []
+        self._chooser: BitScorer | NativeBitScorer | None = None
+        self._parts: list[Any] = []
+        """The codes of bits that were looked at, for the chooser."""
         self._gone: Any = None
         self._candidates = (REFINED * wanted.results + REFINED_LEAST) * state.coder.doubt
         self._is_beyond = False
@@ -125,8 +127,8 @@ class Search:
             if gathered is not None:
                 return self.by_rows(gathered)
         results, exact = self.wanted.results, self._is_exact()
-        if not (exact or self.state.coder.exact):
-            self._rough = self.state.coder.scorer(self.wanted.query)
+        if not exact:
+            self._begin_codes()
             if self._scans_codes():
                 return self._by_all_codes(scan)
         lists = self.state.head.lists
@@ -145,6 +147,14 @@ class Search:
                 return answers
             probes *= 2
 
+    def _begin_codes(self) -> None:
+        """Score by codes, where there are such."""
+        coder = self.state.coder
+        if isinstance(coder, Bits):
+            self._chooser = coder.chooser(self.wanted.query)
+        elif isinstance(coder, Bytes):
+            self._rough = coder.scorer(self.wanted.query)
+
     def _scans_codes(self) -> bool:
         """Whether the codes of all vectors are scored: of bits these are read in less time than it takes to choose."""
         head, coder = self.state.head, self.state.coder
@@ -152,19 +162,16 @@ class Search:
         return self.wanted.probes is None and isinstance(coder, Bits) and few
 
     def _by_all_codes(self, scan: Callable[[], Iterable[bytes]]) -> list[Answer]:
+        assert self._chooser is not None
         with self.state.codes(self.engine) as codes:
-            rough = cast(BitScorer, self._rough)
             self._ordinals = [part.ordinals for part in codes]
-            self._coded = [part.prepared for part in codes]
-            self._scores = [rough.of_parts(self._coded)]
+            self._parts = [self._chooser.part(part.ordinals, part.prepared) for part in codes]
             self._gone = self.state.gone(self.engine, codes)
-            if self._gone is not None:
-                self._scores[0][self._gone] = _farthest(self._scores[0].dtype)
             answers = self._answers()
             if answers is None:
                 found = self._apply_filter(scan)
                 answers = self._answers() or [] if found.gathered is None else self.by_rows(found.gathered)
-            self._ordinals, self._coded = [], []
+            self._ordinals, self._parts = [], []
         return answers
 
     @property
@@ -189,24 +196,43 @@ class Search:
 
     def _answers(self) -> list[Answer] | None:
         """The answers in the lists that were searched; None where a scan of the table would find them sooner."""
-        if not self._scores:
+        if not self._ordinals:
             return []
+        if self._chooser is not None:
+            return self._answers_by_codes(self._best_bits, sum(map(len, self._ordinals)))
         scores = _joined(self._scores)
-        if self._rough is None:
-            scores, ordinals = self._those_passing(scores, _joined(self._ordinals))
-            return self._pick(scores, partial(self._fetch, ordinals), self._keep)
-        if self._passing is not None:
-            scores = np.where(self._passing.among(_joined(self._ordinals)), scores, _farthest(scores.dtype))
+        if self._rough is not None:
+            return self._answers_by_codes(partial(self._best_bytes, scores), len(scores))
+        scores, ordinals = self._those_passing(scores, _joined(self._ordinals))
+        return self._pick(scores, partial(self._fetch, ordinals), self._keep)
+
+    def _answers_by_codes(self, best: Callable[[int], tuple[Any, Any]], total: int) -> list[Answer] | None:
+        """The answers among the candidates that are best by their codes, of more of these until there are enough."""
         kept = self._candidates
         if self.wanted.keep is not None:
             kept *= FILTERED
         while True:
-            better, candidates = self._those_passing(*self._refined(scores, kept))
-            answers = self._pick(better, partial(self._fetch, candidates), self._keep)
+            scores, candidates = best(kept)
+            answers = self._pick(scores, partial(self._fetch, candidates), self._keep)
             enough = answers is not None and len(answers) >= self.wanted.results and self._is_enough
-            if answers is None or enough or kept >= len(scores) or self._is_beyond:
+            if answers is None or enough or kept >= total or self._is_beyond:
                 return answers
             kept *= FILTERED
+
+    def _best_bytes(self, scores: Any, kept: int) -> tuple[Any, Any]:
+        """The best of what passes the filter, by codes of a byte a number, and their ordinals."""
+        scores, ordinals = self._those_passing(scores, _joined(self._ordinals))
+        best = least(scores, kept)
+        return scores[best], ordinals[best]
+
+    def _best_bits(self, kept: int) -> tuple[Any, Any]:
+        """The same by codes of bits."""
+        assert self._chooser is not None
+        left_out = self._gone
+        if self._passing is not None:
+            refused = ~self._passing.among(_joined(self._ordinals))
+            left_out = refused if left_out is None else refused | left_out
+        return self._chooser.best(self._parts, left_out, ROUGH * kept, kept)
 
     def _those_passing(self, scores: Any, ordinals: Any) -> tuple[Any, Any]:
         """Of some candidates those that pass the filter, where it is known which do."""
@@ -259,19 +285,14 @@ class Search:
     def _search(self, numbers: list[int]) -> None:
         """Score the vectors of some lists."""
         state, engine = self.state, self.engine
-        if self._rough is None:
+        if self._chooser is not None:
+            self._look_at_codes(self._chooser, numbers)
+        elif self._rough is None:
             for number in numbers:
                 ordinals, prepared = state.exact(engine, number)
                 if len(ordinals):
                     self._ordinals.append(ordinals)
                     self._scores.append(self.score(prepared))
-        elif isinstance(self._rough, BitScorer):
-            found = [data for data in [state.list(engine, number) for number in numbers] if len(data.ordinals)]
-            if found:
-                parts = [data.prepared for data in found]
-                self._coded += parts
-                self._ordinals += [data.ordinals for data in found]
-                self._scores.append(self._rough.of_parts(parts))
         else:
             for number in numbers:
                 data = state.list(engine, number)
@@ -280,30 +301,15 @@ class Search:
                     self._scores.append(self._rough(data.prepared))
         self._searched.update(numbers)
 
-    def _refined(self, scores: Any, kept: int) -> tuple[Any, Any]:
-        """The best of many rough scores, and of these the best by better ones where there are such; with their ordinals."""
-        rough = self._rough
-        if not isinstance(rough, BitScorer):
-            best = _least(scores, kept)
-            return scores[best], _joined(self._ordinals)[best]
-        if ROUGH * kept < len(scores):
-            bound = np.partition(scores, ROUGH * kept)[ROUGH * kept]
-            places = np.flatnonzero(scores <= bound)
-            if self._passing is not None:
-                places = places[scores[places] < _farthest(scores.dtype)]
-        else:
-            places = np.arange(len(scores))
-        if self._gone is not None:
-            places = places[~self._gone[places]]
-        ordinals, columns, lengths = self._taken(places)
-        better = rough.refined(columns, lengths)
-        best = _least(better, kept)
-        return better[best], ordinals[best]
-
-    def _taken(self, places: Any) -> tuple[Any, Any, Any]:
-        """Ordinals, bits and lengths of some candidates, given in ascending order."""
-        lengths = _joined([part.squares for part in self._coded])[places]
-        return _joined(self._ordinals)[places], columns_at(self._coded, places), lengths
+    def _look_at_codes(self, chooser: BitScorer | NativeBitScorer, numbers: list[int]) -> None:
+        """Have the codes of some lists be chosen from."""
+        for number in numbers:
+            data = self.state.list(self.engine, number)
+            if data.part is None:
+                data.part = chooser.part(data.ordinals, data.prepared)
+            if len(data.ordinals):
+                self._ordinals.append(data.ordinals)
+                self._parts.append(data.part)
 
     # Candidates to answers
 
@@ -317,8 +323,9 @@ class Search:
         # many as are wanted.
         # What a filter lets through may all be far from the query, where codes tell the least.
         more = 1 if wanted.keep is None else PASSING
-        enough = wanted.results if self._rough is None else more * self._candidates
-        first = wanted.results + SPARE if self._rough is None else self._candidates
+        by_codes = self._rough is not None or self._chooser is not None
+        enough = more * self._candidates if by_codes else wanted.results
+        first = self._candidates if by_codes else wanted.results + SPARE
         for places in _by_score(scores, first):
             candidates = fetch(places)
             if keep is not None and wanted.max_dist is None:  # with a bound, what is beyond it is not worth a test
@@ -393,15 +400,6 @@ _NEAREST: Final = 10
 _SAMPLES: Final = 32
 _SAMPLED_NUMBERS: Final = 1_000_000_000
 """Numbers that are looked at to measure recall: some tenths of a second."""
-
-
-def _least(scores: Any, count: int) -> Any:
-    """The places of the least scores, all where there are no more."""
-    return np.argpartition(scores, count)[:count] if count < len(scores) else np.arange(len(scores))
-
-
-def _farthest(dtype: Any) -> Any:
-    return np.inf if dtype.kind == "f" else np.iinfo(dtype).max
 
 
 def _joined(parts: list[Any]) -> Any:

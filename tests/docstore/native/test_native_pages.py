@@ -91,6 +91,7 @@ def test_rows_are_those_that_the_cursors_find(growing_engine: LmdbEngine, seed: 
             assert [reader.read(SPACE, key, bytes) for key in some] == [kept.get(key) for key in some]
             rows = reader.rows(SPACE, some)
             assert rows.read(bytes) == [kept.get(key) for key in some]
+            assert len(reader.rows(SPACE, [])) == 0
             assert rows.present().read(bytes) == [kept[key] for key in some if key in kept]
             assert rows.read_some(len, [0, len(some) - 1]) == [
                 None if (value := kept.get(some[place])) is None else len(value) for place in (0, -1)
