@@ -18,33 +18,31 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self
 
+from docstore.conduct import CachedPlan, conduct, is_long
 from docstore.cursor import DEFAULT_BATCHING, Batching, Cursor
 from docstore.descriptions import SERVER_ID
 from docstore.errors import ClosedError, ReadOnlyError
 from docstore.options import checked_options, checked_path, checked_permissions, checked_seconds
 from docstore.placement import SERVER
-from docstore.points import MISSED, Point, point_of
+from docstore.points import MISSED
 from docstore.prepared import PreparedQuery
-from docstore.results import converted, is_walked, presented, tells_bounds, without_bounds
+from docstore.results import converted, is_walked, presented, without_bounds
 from docstore.scopes import Block, JoinedSession, OwnSession, Scope, current_scope, scopes
 from docstore.store import OpenStore, open_store
-from docstore.transaction import Schema, Transaction
+from docstore.transaction import Transaction
 from query.builder import set_repl
-from query.determinism import asks_servers
 from query.errors import ReqlDriverCompileError, ReqlError, ReqlNonExistenceError, ReqlResourceLimitError
 from query.evaluate import Compiler
 from query.explain import Explanation, explain
 from query.locate import explain_error
-from query.planner import Plan, make_plan
+from query.planner import make_plan
 from query.profile import Timing, task_of
-from query.registry import BY_KIND
 from query.retelling import retold
 from query.runtime import Run, Stream, collect
-from query.term import Argument, Source, Term, walk
+from query.term import Argument, Term
 from query.values import Value, describe
 from query.vectors import Made
 
@@ -91,29 +89,6 @@ def connect(
     return Connection(store, options, busy_timeout=busy_timeout, read_only=read_only)
 
 
-@dataclass(slots=True)
-class _CachedPlan:
-    """How queries of one shape are conducted, and the plan for the catalog that was seen last."""
-
-    writes: bool
-    computes_first: bool
-    consumes: bool
-    durability: str | None
-    tells_bounds: bool
-    plan: Plan | None = None
-    schema: Schema | None = None
-    point: Point | None = None
-    """What reads the answer of a `get` directly."""
-
-    def plan_for(self, argument: Term, run: Run) -> Plan:
-        """The plan for the catalog that a run sees."""
-        schema, plan = run.transaction.schema, self.plan
-        if plan is None or self.schema is not schema:
-            plan = make_plan(argument, run)
-            self.plan, self.schema, self.point = plan, schema, point_of(plan, run)
-        return plan
-
-
 class Connection:
     """An open store. Made by `docstore.connect`; a context manager; usable by any number of threads."""
 
@@ -122,7 +97,7 @@ class Connection:
         self._defaults = dict(defaults)
         self._busy_timeout = busy_timeout
         self._read_only = read_only
-        self._plans: dict[Any, _CachedPlan] = {}
+        self._plans: dict[Any, CachedPlan] = {}
         self._closed = False
 
     # The life of a connection
@@ -348,7 +323,7 @@ class Connection:
             return value
 
         began = time.perf_counter()
-        value = self._in_transaction(argument, execute, writes=_conduct(argument)[0])
+        value = self._in_transaction(argument, execute, writes=conduct(argument)[0])
         tasks.append(task_of("End the transaction.", time.perf_counter() - done, []))
         return {"value": value, "profile": tasks}
 
@@ -360,7 +335,7 @@ class Connection:
         def execute(transaction: Transaction) -> Explanation:
             return explain(argument, Run(self._store, transaction, merged), execute=run)
 
-        return self._in_transaction(argument, execute, writes=run and type(argument) is Term and _conduct(argument)[0])
+        return self._in_transaction(argument, execute, writes=run and type(argument) is Term and conduct(argument)[0])
 
     def _in_transaction(self, argument: Argument, execute: Callable[[Transaction], Any], *, writes: bool) -> Any:
         """What is done in the transaction that the thread has open, or in one of its own."""
@@ -380,16 +355,16 @@ class Connection:
             explain_error(error, argument, None)
             raise
 
-    def _cached(self, argument: Term, options: Mapping[str, Any]) -> _CachedPlan:
+    def _cached(self, argument: Term, options: Mapping[str, Any]) -> CachedPlan:
         key = argument.shape if options is self._defaults else (argument.shape, options["db"])
         cached = self._plans.get(key)
         if cached is None:
             if len(self._plans) >= MAX_PLANS:
                 self._plans.clear()
-            cached = self._plans[key] = _CachedPlan(*_conduct(argument))
+            cached = self._plans[key] = CachedPlan(*conduct(argument))
         return cached
 
-    def _read(self, argument: Term, cached: _CachedPlan, options: Mapping[str, Any], scope: Scope | None) -> Any:
+    def _read(self, argument: Term, cached: CachedPlan, options: Mapping[str, Any], scope: Scope | None) -> Any:
         if scope is not None:
             run = Run(self._store, scope.transaction, options)
             found = cached.plan_for(argument, run).execute(run, argument.constants)
@@ -433,15 +408,20 @@ class Connection:
         cursor.fill()
         return presented(list(cursor), run.options) if found.type_name == "SELECTION<ARRAY>" else cursor
 
-    def _write(self, argument: Term, cached: _CachedPlan, options: Mapping[str, Any], scope: Scope | None) -> Any:
+    def _write(self, argument: Term, cached: CachedPlan, options: Mapping[str, Any], scope: Scope | None) -> Any:
         self.check_writable()
+        if cached.single is not None and scope is None and options["on_error"] != "raise":
+            soft = self._is_soft(argument, cached, options)
+            found = cached.single.run(argument.constants, options, self._busy_timeout, soft=soft)
+            if found is not MISSED:
+                return found
 
         def execute(transaction: Transaction) -> Any:
             run = Run(self._store, transaction, options)
             found = cached.plan_for(argument, run).execute(run, argument.constants)
             return presented(collect(run, found) if type(found) is Stream else found, options)
 
-        computes_first = cached.computes_first and options["on_error"] != "raise" and not _is_long(argument)
+        computes_first = cached.computes_first and options["on_error"] != "raise" and not is_long(argument)
         if scope is not None:
             if not scope.writable:
                 raise ReadOnlyError("A snapshot is for reading only, and this query writes.")
@@ -450,42 +430,10 @@ class Connection:
             with scope.transaction.savepoint() as inner:
                 return execute(inner)
         if computes_first:
-            durability = cached.durability or options.get("durability") or self._durability_of(argument, options)
-            write = self._store.write_soft if durability == "soft" else self._store.write_grouped
-            return write(execute, self._busy_timeout)
+            soft = self._is_soft(argument, cached, options)
+            return (self._store.write_soft if soft else self._store.write_grouped)(execute, self._busy_timeout)
         return self._store.write_alone(execute, self._busy_timeout, repeatable=not cached.consumes)
 
-
-_FEW_DOCUMENTS: Final = 1_000
-"""Constants of one insert that are certainly written in one go."""
-
-
-def _conduct(argument: Term) -> tuple[bool, bool, bool, str | None, bool]:
-    """Whether a query writes; whether it computes all its changes before it writes; whether it cannot be run twice, since
-    it consumes an iterable or asks a server; the durability that it asks for itself; whether it may tell bounds."""
-    writes = any(declaration.writes for node in walk(argument) if (declaration := BY_KIND.get(node.kind)) is not None)
-    consumes = asks_servers(argument) or any(type(constant) is Source for constant in argument.constants)
-    durability = argument.options.get("durability")
-    return (
-        writes,
-        writes and not consumes and _computes_first(argument),
-        consumes,
-        durability if type(durability) is str else None,
-        tells_bounds(argument),
-    )
-
-
-def _is_long(argument: Term) -> bool:
-    """Whether a query inserts more documents than are written in one go; queries of one shape may differ in that."""
-    return argument.kind.name == "insert" and type(argument.args[1]) is list and len(argument.args[1]) > _FEW_DOCUMENTS
-
-
-def _computes_first(argument: Term) -> bool:
-    """Whether a query that writes, and inserts few documents, computes all its changes before it writes the first."""
-    if argument.kind.name == "insert":
-        documents = argument.args[1]
-        return type(documents) in (dict, list) and type(argument.options.get("conflict")) is not Term
-    if argument.kind.name in ("update", "replace", "delete"):
-        target = argument.args[0]
-        return type(target) is Term and target.kind.name == "get"
-    return False
+    def _is_soft(self, argument: Term, cached: CachedPlan, options: Mapping[str, Any]) -> bool:
+        durability = cached.durability or options.get("durability") or self._durability_of(argument, options)
+        return bool(durability == "soft")

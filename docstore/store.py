@@ -27,7 +27,15 @@ from docstore.indexes import load_kinds
 from docstore.layout import FORMAT_KEY, FORMAT_VERSION, pack_u32, unpack_u32
 from docstore.limits import BUSY_TIMEOUT_SECONDS
 from docstore.settings import SYSTEM
-from docstore.storage.engine import CATALOG_SPACE, Engine, GrowNeeded, ReadTransaction, WriteTransaction
+from docstore.storage.engine import (
+    CATALOG_SPACE,
+    NOTHING,
+    Batch,
+    Engine,
+    GrowNeeded,
+    ReadTransaction,
+    WriteTransaction,
+)
 from docstore.storage.lmdb import open_lmdb
 from docstore.storage.memory import open_memory
 from docstore.storage.queue import WriteQueue
@@ -167,6 +175,46 @@ class OpenStore:
             return self._engine.run_soft(run, timeout_seconds)
         except GrowNeeded:
             return self.write_grouped(work, timeout_seconds)
+
+    def write_batch(
+        self,
+        compute: Callable[[WriteTransaction], Batch | None],
+        timeout_seconds: float | None = None,
+        *,
+        soft: bool,
+    ) -> Batch | None:
+        """Write what is computed, as `write_soft` and `write_grouped` do; None where that is None, or room is missing."""
+
+        def run(engine: WriteTransaction) -> Batch | None:
+            batch = compute(engine)
+            if batch is not None and batch is not NOTHING:
+                engine.apply(batch)
+            return batch
+
+        if soft:
+            try:
+                return self._engine.run_soft(run, timeout_seconds, at_once=True)
+            except GrowNeeded:
+                return None
+        return self._write_batch_grouped(run, timeout_seconds)
+
+    def _write_batch_grouped(
+        self, work: Callable[[WriteTransaction], Batch | None], timeout_seconds: float | None
+    ) -> Batch | None:
+        def run(engine: WriteTransaction) -> Batch | None:
+            batch = work(engine)
+            faults.reach("before_commit")
+            return batch
+
+        with self.undoing():
+            batch = self._queue.run(run, timeout_seconds)
+        faults.reach("after_commit")
+        return batch
+
+    def recognize(self, engine: WriteTransaction, schema: Schema) -> bool:
+        """Whether a write transaction sees a schema; remembered in the transaction."""
+        engine.schema = self._look(engine, is_new=not engine.write_count)
+        return engine.schema is schema
 
     def others_wait(self) -> bool:
         """Whether another thread of this process waits for the write lock."""

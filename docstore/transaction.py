@@ -226,6 +226,7 @@ class WritingTransaction(Transaction):
 
     def _flush_catalog(self, before: Catalog, after: Catalog) -> None:
         writer, version = self.writer, before.version + 1
+        writer.schema = None
         save(writer, before, after, version)
         for space in after.dead.keys() - before.dead.keys():
             self._deltas.pop(space, None)

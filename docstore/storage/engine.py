@@ -26,7 +26,7 @@ from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from operator import itemgetter
 from types import TracebackType
-from typing import Any, Final, Protocol, Self, TypeVar
+from typing import Any, Final, NamedTuple, Protocol, Self, TypeVar
 
 from docstore.errors import StoreFullError
 from docstore.storage.rows import Rows
@@ -58,6 +58,19 @@ def check_members(entries: Sequence[tuple[bytes, bytes]]) -> None:
 
 class GrowNeeded(StoreFullError):  # noqa: N818 - a request, and an error only for those who cannot run again
     """The engine's map is full, the disk is not: abort, and run the same again in a new transaction."""
+
+
+class Batch(NamedTuple):
+    """Rows of maps and entries of multimaps that are written together: values to set, entries that go, entries that come."""
+
+    rows: Sequence[tuple[int, bytes, bytes]]
+    """(space, key, value)."""
+    gone: Sequence[tuple[int, bytes, bytes]]
+    come: Sequence[tuple[int, bytes, bytes]]
+    """(space, key, member)."""
+
+
+NOTHING: Final = Batch((), (), ())
 
 
 class ReadTransaction(Protocol):
@@ -141,6 +154,13 @@ class WriteTransaction(ReadTransaction, Protocol):
     def write_count(self) -> int:
         """Calls that wrote or may have written, savepoints included: 0 means that there is nothing to undo."""
 
+    schema: Any
+    """For the layer above, to remember which catalog it has seen in the transaction; None until then."""
+
+    @property
+    def is_torn(self) -> bool:
+        """Whether an `apply` was broken off, so that nothing of the transaction may be committed."""
+
     @property
     def committed(self) -> bool:
         """Whether a commit is known to have changed the store, even where an interrupt cut short its return."""
@@ -168,6 +188,9 @@ class WriteTransaction(ReadTransaction, Protocol):
 
     def remove_many(self, space: int, entries: Iterable[tuple[bytes, bytes]]) -> int:
         """Remove many (key, member); how many were there."""
+
+    def apply(self, batch: Batch) -> None:
+        """Write a batch, in the order: entries that go, entries that come, rows. No interrupt comes between."""
 
     def before(self) -> AbstractContextManager[ReadTransaction]:
         """What has been committed before this transaction, for reading much before it has written anything."""
@@ -224,8 +247,16 @@ class Engine(Protocol):
         opened for reading.
         """
 
-    def run_soft(self, closure: Callable[[WriteTransaction], Result], timeout_seconds: float | None = None) -> Result:
+    def run_soft(
+        self,
+        closure: Callable[[WriteTransaction], Result],
+        timeout_seconds: float | None = None,
+        *,
+        at_once: bool = False,
+    ) -> Result:
         """Run a closure, which computes first and writes then, in a transaction that is committed soon (`soft.py`).
+
+        `at_once`: it writes by a single `apply`, and need not be guarded against interrupts.
 
         Raises what the closure raises, and what `begin_write` does; GrowNeeded where a transaction of its own is better.
         """

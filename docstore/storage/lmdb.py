@@ -88,14 +88,21 @@ class LmdbEngine:
             self._store.soft.hurry()
         return self._begin_write(timeout_seconds)
 
-    def run_soft(self, closure: Callable[[WriteTransaction], Result], timeout_seconds: float | None = None) -> Result:
+    def run_soft(
+        self,
+        closure: Callable[[WriteTransaction], Result],
+        timeout_seconds: float | None = None,
+        *,
+        at_once: bool = False,
+    ) -> Result:
         """See `Engine.run_soft`."""
-        if self.closed or self._store.forked:
+        store = self._store
+        if self.closed or store.forked:
             raise self._unusable()
-        if self.is_writing_here:
+        if store.lock is not None and store.lock.threads.owner == get_ident():
             raise TransactionError("This thread has a write transaction open; write in that one.")
         seconds = self._busy_timeout if timeout_seconds is None else timeout_seconds
-        return self._store.soft.run(self, closure, seconds)
+        return store.soft.run(self, closure, seconds, at_once=at_once)
 
     def begin_soft(self, timeout_seconds: float) -> LmdbWrite:
         """See `soft.Beginner`."""

@@ -19,6 +19,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from itertools import chain, starmap
 from threading import get_ident
 from types import TracebackType
 from typing import Any, Final, Self
@@ -28,7 +29,7 @@ import lmdb
 
 from docstore import native
 from docstore.errors import TransactionError
-from docstore.storage.engine import GrowNeeded, check_member, check_members
+from docstore.storage.engine import Batch, GrowNeeded, check_member, check_members
 from docstore.storage.lmdb_read import ENDED, FORKED, LmdbRead
 from docstore.storage.lmdb_scan import Bounds, Cursor, Entry, prefixes
 from docstore.storage.registry import SharedStore
@@ -57,11 +58,25 @@ class LostWrite(ref["LmdbWrite"]):
 class LmdbWrite(LmdbRead):
     """See `WriteTransaction`. The caller of a transaction without parent holds the write lock, which its end releases."""
 
-    __slots__ = ("_delete", "_full", "_nested", "_note", "_parent", "_put", "committed", "number", "write_count")
+    __slots__ = (
+        "_delete",
+        "_full",
+        "_nested",
+        "_note",
+        "_parent",
+        "_put",
+        "committed",
+        "is_torn",
+        "number",
+        "schema",
+        "write_count",
+    )
 
     def __init__(self, store: SharedStore, parent: LmdbWrite | None = None) -> None:
         self.closed = True
         self.committed = False
+        self.is_torn = False
+        self.schema: Any = None
         self.thread = get_ident()
         self._store = store
         self._parent = parent
@@ -105,6 +120,22 @@ class LmdbWrite(LmdbRead):
             self._put(prefixes[space] + key, value, True, True, False, self._map(space))
         except lmdb.Error as error:
             raise self._failure(error) from error
+
+    def apply(self, batch: Batch) -> None:
+        """See `WriteTransaction.apply`. All is done by functions in C, called by one in C: interrupts wait for its end."""
+        maps, multimaps, put = self._maps, self._store.multimaps, self._put
+        removals = [(prefixes[space] + key, member, multimaps) for space, key, member in batch.gone]
+        puts = [(prefixes[space] + key, member, True, True, False, multimaps) for space, key, member in batch.come]
+        puts += [(prefixes[space] + key, value, True, True, False, maps) for space, key, value in batch.rows]
+        done: list[bool] = []
+        self.write_count += 1
+        self.is_torn = True
+        try:
+            done.extend(chain(starmap(self._delete, removals), starmap(put, puts)))
+        except lmdb.Error as error:
+            raise self._failure(error) from error
+        finally:
+            self.is_torn = len(done) != len(removals) + len(puts)
 
     def put_new(self, space: int, key: bytes, value: bytes) -> bool:
         """See `WriteTransaction.put_new`."""

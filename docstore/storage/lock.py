@@ -52,6 +52,10 @@ class FifoLock:
     def acquire(self, timeout_seconds: float) -> bool:
         """Wait for the lock; whether it came in time. An interrupt may leave it with the thread: see `owner`."""
         me = get_ident()
+        with self._mutex:
+            if self.owner is None:
+                self.owner = me
+                return True
         ticket = _Ticket(me)
         try:
             with self._mutex:

@@ -84,7 +84,13 @@ class MemoryEngine:
             self.state.lock.release(me)
             raise
 
-    def run_soft(self, closure: Callable[[WriteTransaction], Result], timeout_seconds: float | None = None) -> Result:
+    def run_soft(
+        self,
+        closure: Callable[[WriteTransaction], Result],
+        timeout_seconds: float | None = None,
+        *,
+        at_once: bool = False,
+    ) -> Result:
         """See `Engine.run_soft`; a commit costs nothing here."""
         with self.begin_write(timeout_seconds) as transaction:
             return closure(transaction)

@@ -16,7 +16,7 @@ from typing import Any, Final, Self, TypeVar
 from weakref import ref
 
 from docstore.errors import TransactionClosedError, TransactionError
-from docstore.storage.engine import MAX_KEY_BYTES, check_member
+from docstore.storage.engine import MAX_KEY_BYTES, Batch, check_member
 from docstore.storage.memory_state import MemoryState, Undo, undo_changes
 from docstore.storage.rows import ListRows, Rows, chunked
 from docstore.storage.versions import GONE, VersionedTable
@@ -165,6 +165,8 @@ class MemoryWrite(MemoryRead):
         self._id = next(_write_ids)
         self._nested: MemoryWrite | None = None
         self.committed = False
+        self.is_torn = False
+        self.schema: Any = None
         self.write_count: int = 0 if parent is None else parent.write_count
         self._undo: list[Undo] = [] if parent is None else parent._undo
         self._undo_from = len(self._undo)
@@ -184,6 +186,15 @@ class MemoryWrite(MemoryRead):
         """See `WriteTransaction.put`."""
         self._check_key(key)
         self._set(self._state.maps, space, key, value)
+
+    def apply(self, batch: Batch) -> None:
+        """See `WriteTransaction.apply`. An interrupt may break it off, which undoes the transaction: it is no soft one."""
+        for entry in batch.gone:
+            self.remove(*entry)
+        for entry in batch.come:
+            self.add(*entry)
+        for row in batch.rows:
+            self.put(*row)
 
     def put_new(self, space: int, key: bytes, value: bytes) -> bool:
         """See `WriteTransaction.put_new`."""

@@ -70,8 +70,15 @@ class SoftWrites:
         self._keeper: Thread | None = None
         self._process = os.getpid()
 
-    def run(self, beginner: Beginner, closure: Callable[[WriteTransaction], Result], timeout_seconds: float) -> Result:
-        """Run a closure, which computes first and writes then, in the open group."""
+    def run(
+        self,
+        beginner: Beginner,
+        closure: Callable[[WriteTransaction], Result],
+        timeout_seconds: float,
+        *,
+        at_once: bool = False,
+    ) -> Result:
+        """Run a closure, which computes first and writes then, in the open group; `at_once`: by a single `apply`."""
         me = get_ident()
         try:
             self._take_turn(timeout_seconds)
@@ -82,13 +89,14 @@ class SoftWrites:
             if self._lost is not None:
                 self._tell_loss()
             transaction = self.group or self._begin(beginner, timeout_seconds)
-            count, began = transaction.write_count, time.monotonic()
-            with _uninterrupted():
+            began = time.monotonic()
+            if at_once:
                 try:
                     result = closure(transaction)
-                except BaseException:
-                    self._spoiled = transaction.write_count != count
-                    raise
+                finally:
+                    self._spoiled = transaction.is_torn
+            else:
+                result = self._run_guarded(closure, transaction)
             ended = time.monotonic()
             if ended - began > SOFT_SECONDS / 4:
                 self._due = min(ended + SOFT_SECONDS, self._began + SOFT_LARGE_SECONDS)
@@ -106,6 +114,15 @@ class SoftWrites:
         if ended >= self._due:
             self.settle()
         return result
+
+    def _run_guarded(self, closure: Callable[[WriteTransaction], Result], transaction: WriteTransaction) -> Result:
+        count = transaction.write_count
+        with _uninterrupted():
+            try:
+                return closure(transaction)
+            except BaseException:
+                self._spoiled = transaction.write_count != count
+                raise
 
     def hurry(self) -> None:
         """Have the open group committed as soon as may be, without waiting for it."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from query.analysis import free_variables
 from query.arguments import function_or_constant
-from query.closures import Closure, Env, as_literal, holds, located
+from query.closures import Closure, CompiledFunction, Env, as_literal, holds, located
 from query.determinism import unproven_part
 from query.errors import ReqlError, ReqlQueryLogicError
 from query.evaluate import Compiler
@@ -274,6 +274,16 @@ def _(compiler: Compiler, node: Term) -> Closure:
 @delete.compiles
 def _(compiler: Compiler, node: Term) -> Closure:
     return _writing_rows(compiler, node, lambda env: lambda old: None)
+
+
+def single_change(compiler: Compiler, node: Term) -> CompiledFunction | None:
+    """The function of an `update` or a `replace` for who writes one document; None where it is not sure to be deterministic.
+
+    It takes the old document. That of an `update` gives what is to be merged into it, that of a `replace` the new one.
+    """
+    if unproven_part(node.args[1], constant_now=True) is not None:
+        return None
+    return function_or_constant(compiler, node.args[1], 1, body="any" if node.kind.name == "update" else "value")
 
 
 # Insert

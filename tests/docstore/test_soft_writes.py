@@ -19,6 +19,7 @@ from docstore import faults
 from docstore.check import check_store
 from docstore.errors import BusyError, ReadOnlyError, SoftWritesLostError
 from docstore.storage import soft
+from docstore.storage.engine import Batch
 from query import Query, r
 from query.errors import ReqlQueryLogicError
 
@@ -281,6 +282,28 @@ def test_a_write_waits_no_longer_than_busy_timeout_for_another_thread(path: str)
         end.set()
         thread.join()
         add(db, 1)
+        assert r.table("numbers").get(1)["n"].run(db) == 1
+
+
+def test_a_batch_that_is_broken_off_spoils_its_group(path: str) -> None:
+    with docstore.connect(path) as db:
+        engine = db.store.engine
+        batch = Batch([(9, b"good", b"row"), (9, b"long" * 1000, b"row")], (), ())
+        add(db, 1)
+        with pytest.raises(ValueError, match="A key has at most"):
+            engine.run_soft(lambda transaction: transaction.apply(batch), at_once=True)
+        with pytest.raises(SoftWritesLostError, match="a write was broken off"):
+            r.table("numbers").get(1).run(db)
+        assert r.table("numbers").get(1)["n"].run(db) == 0
+        with engine.begin_read() as transaction:
+            assert transaction.get(9, b"good") is None
+
+
+def test_a_batch_that_was_not_begun_spoils_nothing(path: str) -> None:
+    with docstore.connect(path) as db:
+        add(db, 1)
+        with pytest.raises(ZeroDivisionError):
+            db.store.engine.run_soft(lambda transaction: transaction.apply(1 // 0), at_once=True)
         assert r.table("numbers").get(1)["n"].run(db) == 1
 
 
