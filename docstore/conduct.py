@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from docstore.points import Point, point_of
+from docstore.points import Points, learn_point
 from docstore.results import tells_bounds
 from docstore.single import SingleWrite, single_write_of
 from docstore.transaction import Schema
@@ -31,8 +31,8 @@ class CachedPlan:
     tells_bounds: bool
     plan: Plan | None = None
     schema: Schema | None = None
-    point: Point | None = None
-    """What reads the answer of a `get` directly."""
+    points: Points | None = None
+    """Where to put what reads the answer of a `get` directly."""
     single: SingleWrite | None = None
     """What writes one document directly."""
 
@@ -41,7 +41,9 @@ class CachedPlan:
         schema, plan = run.transaction.schema, self.plan
         if plan is None or self.schema is not schema:
             plan = make_plan(argument, run)
-            self.plan, self.schema, self.point = plan, schema, point_of(plan, run)
+            self.plan, self.schema = plan, schema
+            if self.points is not None:
+                learn_point(self.points, plan, run)
             self.single = single_write_of(plan, run, len(argument.constants)) if self.computes_first else None
         return plan
 

@@ -27,7 +27,7 @@ from docstore.descriptions import SERVER_ID
 from docstore.errors import ClosedError, ReadOnlyError
 from docstore.options import checked_options, checked_path, checked_permissions, checked_seconds
 from docstore.placement import SERVER
-from docstore.points import MISSED
+from docstore.points import MISSED, Points
 from docstore.prepared import PreparedQuery
 from docstore.results import converted, is_walked, presented, without_bounds
 from docstore.scopes import Block, JoinedSession, OwnSession, Scope, current_scope, scopes
@@ -43,7 +43,7 @@ from query.profile import Timing, task_of
 from query.retelling import retold
 from query.runtime import Run, Stream, collect
 from query.term import Argument, Term
-from query.values import Value, describe
+from query.values import describe
 from query.vectors import Made
 
 __all__ = ["Connection", "connect"]
@@ -97,8 +97,13 @@ class Connection:
         self._defaults = dict(defaults)
         self._busy_timeout = busy_timeout
         self._read_only = read_only
-        self._plans: dict[Any, CachedPlan] = {}
+        self._forget_plans()
         self._closed = False
+
+    def _forget_plans(self) -> None:
+        self.points = Points()
+        """What reads single documents of tables of the default database."""
+        self._plans: dict[Any, CachedPlan] = {}
 
     # The life of a connection
 
@@ -116,7 +121,7 @@ class Connection:
     def use(self, db: str) -> None:
         """Make `db` the database of `r.table(name)`. It need not exist yet."""
         self._defaults["db"] = checked_options({"db": db})["db"]
-        self._plans = {}
+        self._forget_plans()
 
     def repl(self) -> Self:
         """Let `.run()` without an argument run on this connection, in this thread."""
@@ -146,7 +151,9 @@ class Connection:
             if path is None:
                 raise ClosedError("The connection was to a store in memory, which is gone since it was closed.")
             options = {"create": False, "read_only": self._read_only, "busy_timeout": self._busy_timeout}
-            self._store, self._plans, self._closed = open_store(path, **options), {}, False  # type: ignore[arg-type]
+            self._store = open_store(path, **options)  # type: ignore[arg-type]
+            self._forget_plans()
+            self._closed = False
         return self
 
     def close(self, noreply_wait: bool = True) -> None:
@@ -239,11 +246,6 @@ class Connection:
 
     def run_query(self, argument: Argument, options: dict[str, Any]) -> Any:
         """Run a query; `Query.run` calls this. See there."""
-        cached = None if options or type(argument) is not Term else self._plans.get(argument.shape)
-        if cached is not None and cached.point is not None:
-            found = cached.point.read(argument.constants[0])
-            if found is not MISSED:
-                return presented(found, self._defaults) if Made.any else found
         if self._closed:
             self.check_open()
         merged: Mapping[str, Any] = {**self._defaults, **checked_options(options)} if options else self._defaults
@@ -253,6 +255,7 @@ class Connection:
             if type(argument) is list:
                 Run(self._store, None, merged).check_size(len(argument))
             return presented(argument, merged)
+        cached = None if options else self._plans.get(argument.shape)
         if cached is None:
             cached = self._cached(argument, merged)
         scope = current_scope(self) if scopes.get() else None
@@ -271,14 +274,6 @@ class Connection:
             raise ReqlResourceLimitError(
                 "The query is nested too deeply to run from this depth of Python calls."
             ) from None
-
-    def read_point(self, shape: int, key: Value) -> Any:
-        """The document that a prepared `get` with this shape and key gives; MISSED where it has to be run as a query."""
-        cached = self._plans.get(shape)
-        if cached is None or cached.point is None:
-            return MISSED
-        found = cached.point.read(key)
-        return presented(found, self._defaults) if Made.any and found is not MISSED else found
 
     def _retold(
         self, error: ReqlError, argument: Argument, options: Mapping[str, Any], scope: Scope | None
@@ -357,11 +352,13 @@ class Connection:
 
     def _cached(self, argument: Term, options: Mapping[str, Any]) -> CachedPlan:
         key = argument.shape if options is self._defaults else (argument.shape, options["db"])
-        cached = self._plans.get(key)
+        plans = self._plans  # looked at before the points, so that none of an earlier default database comes among them
+        cached = plans.get(key)
         if cached is None:
-            if len(self._plans) >= MAX_PLANS:
-                self._plans.clear()
-            cached = self._plans[key] = CachedPlan(*conduct(argument))
+            if len(plans) >= MAX_PLANS:
+                self._forget_plans()
+            cached = CachedPlan(*conduct(argument), points=self.points if options is self._defaults else None)
+            plans[key] = cached
         return cached
 
     def _read(self, argument: Term, cached: CachedPlan, options: Mapping[str, Any], scope: Scope | None) -> Any:

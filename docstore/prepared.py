@@ -6,47 +6,35 @@ at once make the same one.
 
 from __future__ import annotations
 
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
-from docstore.storage.engine import MISSED
+from docstore.points import PointCall
 from query.builder import Query, Runner
 from query.errors import ReqlError
 from query.prepare import Build, Template, built, template_of
 from query.term import Argument
-from query.values import Value, from_python
+from query.values import from_python
 
 MAX_TEMPLATES: Final = 100
 """Combinations of types for which a template is kept; a function of a few values meets two or three."""
 
 
-class PointReader(Runner, Protocol):
-    """What a prepared query asks of a connection."""
-
-    def read_point(self, shape: int, key: Value) -> Any:
-        """See `Connection.read_point`."""
-
-
-class PreparedQuery:
+class PreparedQuery(PointCall):
     """A query of values, called like a function. Usable by any number of threads."""
 
-    __slots__ = ("_build", "_connection", "_options", "_templates")
+    __slots__ = ("_build", "_options", "_templates")
 
-    def __init__(self, connection: PointReader, build: Build, options: dict[str, Any]) -> None:
-        self._connection = connection
+    def __init__(self, connection: Runner, build: Build, options: dict[str, Any]) -> None:
+        self.connection = connection
+        self.table_of_text: int | None = None
+        self.table_of_whole: int | None = None
         self._build = build
         self._options = options
         self._templates: dict[tuple[type, ...], Template | None] = {}
 
-    def __call__(self, *values: Any) -> Any:
+    def ask(self, values: tuple[Any, ...]) -> Any:
         """The result for these values, as `run` gives it."""
-        template = self._template(values)
-        if template is None:
-            return self._connection.run_query(self._built(values), self._options)
-        if template.only is not None and not self._options:
-            found = self._connection.read_point(template.shape, values[template.only])
-            if found is not MISSED:
-                return found
-        return self._connection.run_query(template.fill(values), self._options)
+        return self.connection.run_query(self._argument(values), self._options)
 
     def query(self, *values: Any) -> Query:
         """The query for these values, to be looked at or made part of another."""
@@ -54,7 +42,7 @@ class PreparedQuery:
 
     def explain(self, *values: Any, run: bool = False) -> Any:
         """How the query for these values is run, as `explain` tells it."""
-        return self._connection.explain_query(self._argument(values), self._options, run)
+        return self.connection.explain_query(self._argument(values), self._options, run)
 
     def __repr__(self) -> str:
         return f"<docstore.PreparedQuery of {getattr(self._build, '__name__', self._build)!r}>"
@@ -78,8 +66,16 @@ class PreparedQuery:
         if types not in self._templates:
             if len(self._templates) >= MAX_TEMPLATES:
                 self._templates.clear()
-            self._templates[types] = template_of(self._build, values, argument)
+            template = self._templates[types] = template_of(self._build, values, argument)
+            if template is not None and not self._options:
+                self._learn_table(types, template.table)
         return argument
+
+    def _learn_table(self, types: tuple[type, ...], table: int | None) -> None:
+        if types == (str,):
+            self.table_of_text = table
+        elif types == (int,):
+            self.table_of_whole = table
 
 
 def _is_valid(value: Any) -> bool:

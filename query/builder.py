@@ -43,8 +43,9 @@ class _Repl(threading.local):
 
 
 _repl: Final = _Repl()
-_runners: Final[set[type]] = set()
-"""The types of what queries have been run on."""
+_runners: Final[dict[type, bool]] = {}
+"""The types of what queries have been run on; whether these have `points`, which read single documents directly:
+`points.read(shape of the table, key)` gives the document, or None, or NotImplemented where the query has to be run."""
 
 
 def set_repl(runner: Runner | None) -> None:
@@ -75,7 +76,7 @@ class Query(Chain):
                     f"`run` is called on a query, as r.table('posts').run(db), not on {describe(self)}."
                 )
             db = _runner(db, "run")
-            _runners.add(type(db))
+            _runners[type(db)] = hasattr(db, "points")
         return db.run_query(self.term, options)  # type: ignore[union-attr]
 
     def explain(self, db: Runner | None = None, /, *, run: bool = False, **options: Any) -> Any:
@@ -135,6 +136,37 @@ class Query(Chain):
         if type(index) is str and index.isascii():
             return Query(Term(TERMS["bracket"].kind, (self.term, index)))
         return call("bracket", self, index)
+
+
+class _Get(Query):
+    """What `table.get(key)` gives for a usual key: its Term is made when somebody asks for it, which a point does not."""
+
+    __slots__ = ("_key", "_table")
+    _key: str | int
+    _table: Term
+
+    def run(self, db: Runner | None = None, /, **options: Any) -> Any:
+        """See `Query.run`."""
+        if not options and _runners.get(type(db)):
+            found = db.points.read(self._table.shape, self._key)  # type: ignore[union-attr]
+            if found is not NotImplemented:
+                return found
+        return Query.run(self, db, **options)
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "term":
+            self.term = Term(TERMS["get"].kind, (self._table, self._key))
+            return self.term
+        return Query.__getattr__(self, name)
+
+    def __reduce__(self) -> Any:
+        return (Query, (self.term,))
+
+
+_SAFE_WHOLE: Final = 2**53
+"""Ints nearer to 0 than this are values as they are."""
+
+_new_query: Final = Query.__new__
 
 
 class _Infix(Query):
@@ -221,11 +253,20 @@ def install() -> None:
 NAMED_QUERIES: Final = 1_000
 """Queries of names alone, such as `r.table("posts")`, that are kept: they are built far more often than any other."""
 
-_TEXT: Final = {str}
-
 
 def _method(declaration: Declaration) -> Build:
     kind, quick, takes_text = declaration.kind, quick_term(declaration, 1, Query), takes_one_text(declaration)
+    table = TERMS["table"].kind
+
+    def get(self: Query, *args: Any, **options: Any) -> Query:
+        if len(args) == 1 and not options:
+            key, on = args[0], self.term
+            is_usual = key.isascii() if type(key) is str else type(key) is int and -_SAFE_WHOLE < key < _SAFE_WHOLE
+            if is_usual and type(on) is Term and on.kind is table:
+                query = _new_query(_Get)
+                query._key, query._table = key, on
+                return query
+        return method(self, *args, **options)
 
     def method(self: Query, *args: Any, **options: Any) -> Query:
         if takes_text and len(args) == 1 and type(args[0]) is str and not options and args[0].isascii():
@@ -233,23 +274,24 @@ def _method(declaration: Declaration) -> Build:
         term = quick((self.term,), args, options)
         return Query(build(declaration, (self, *args), options, Query) if term is None else term)
 
-    return _described(method, declaration, 1)
+    return _described(get if declaration.name == "get" else method, declaration, 1)
 
 
 def _r_method(declaration: Declaration) -> Build:
     quick = quick_term(declaration, 0, Query)
-    named: dict[tuple[Any, ...], Query] | None = {} if declaration.kind.structural else None
+    named: dict[str, Query] | None = {} if declaration.kind.structural else None
 
     def method(self: R, *args: Any, **options: Any) -> Query:
-        is_name = named is not None and not options and set(map(type, args)) == _TEXT
-        if is_name and (query := named.get(args)) is not None:
-            return query
+        if named is not None and len(args) == 1 and type(args[0]) is str and not options:
+            query = named.get(args[0])
+            if query is not None:
+                return query
         term = quick((), args, options)
         query = Query(build(declaration, args, options, Query) if term is None else term)
-        if is_name:
+        if named is not None and not options and len(args) == 1 and type(args[0]) is str:
             if len(named) >= NAMED_QUERIES:
                 named.clear()
-            named[args] = query
+            named[args[0]] = query
         return query
 
     return _described(method, declaration, 0)

@@ -36,9 +36,8 @@ class Template(NamedTuple):
 
     fill: Fill
     """The query for values."""
-    shape: int
-    only: int | None
-    """The number of the value that is the only constant of the query; None where it is not so."""
+    table: int | None
+    """The shape of the table of which the query gets a document by its only value; None where it is another query."""
 
 
 _HOLE: Final = Kind("hole", -2, structural=True)
@@ -143,10 +142,15 @@ def template_of(build: Build, values: Sequence[Any], query: Argument) -> Templat
         if type(root) is not Term or root.kind is _HOLE or _filled(root, values) != query:
             return None
         marked = _filled(root, [_Slot(number) for number in range(len(values))])
-        only = _slots(marked.constants)[0][1] if len(marked.constants) == 1 and _has_slots(marked) else None
-        return Template(_template(marked, query), query.shape, only)
+        return Template(_template(marked, query), _table_of(marked) if len(values) == 1 else None)
     except _GivenUpError:
         return None
+
+
+def _table_of(marked: Term) -> int | None:
+    is_get = marked.kind.name == "get" and type(marked.args[1]) is _Slot
+    source = marked.args[0]
+    return source.shape if is_get and type(source) is Term and source.kind.name == "table" else None
 
 
 def _filled(node: Argument, values: Sequence[Any]) -> Any:

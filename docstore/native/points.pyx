@@ -1,9 +1,10 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, binding=False
-"""`Point`: one document by its primary key, read in one call and without a transaction (see `pages`).
+"""`Point`: one document by its primary key, read in one call and without a transaction (see `pages`). `Points` are those of a
+connection, and a `PointCall` is a prepared query that asks them first.
 
-It answers where nothing is in the way: no block is open in this context, the engine and its file are there to be read, no
+A point answers where nothing is in the way: no block is open in this context, the engine and its file are there to be read, no
 group of soft writes is open, the last commit is the one in which the catalog was seen, and the key is a short ASCII string
-or a whole number. Otherwise it gives MISSED, and somebody else has to say.
+or a whole number. Otherwise it gives NotImplemented, and somebody else has to say.
 
 From the first look at these to the last nothing is made that the garbage collector knows of, and no code in Python is
 called: so no other thread runs, and neither does a finalizer; what was true stays true.
@@ -46,22 +47,22 @@ cdef class Point:
     cdef object _file
     cdef object _soft
     cdef object _gate
-    cdef object _scopes
-    cdef object _missed
+    cdef object _blocks
+    cdef object _present
     cdef Reader _reader
     cdef unsigned char _prefix[PREFIX_BYTES]
 
-    def __init__(self, store, schema, engine, file, bytes prefix not None, Reader reader not None, scopes, missed):
+    def __init__(self, store, schema, engine, file, bytes prefix not None, manner):
         """Documents of the space whose keys begin with `prefix`, as long as `store.seen` tells of that schema."""
         self._store, self._schema, self._engine, self._file = store, schema, engine, file
         self._soft, self._gate = file.soft, file.gate
-        self._reader, self._scopes, self._missed = reader, scopes, missed
+        self._reader, self._present, self._blocks = manner.decode, manner.present, manner.blocks
         if PyBytes_GET_SIZE(prefix) != PREFIX_BYTES:
             raise ValueError(f"Expected {PREFIX_BYTES} bytes that the keys begin with but found {prefix!r}.")
         memcpy(self._prefix, PyBytes_AS_STRING(prefix), PREFIX_BYTES)
 
-    def read(self, key, /):
-        """The document, or None; MISSED where another has to say."""
+    cdef object read(self, key):
+        """The document, or None; NotImplemented where another has to say."""
         cdef unsigned char form[FORM_BYTES]
         cdef unsigned char copied[COPIED_BYTES]
         cdef Py_ssize_t size = _write_form(key, form)
@@ -69,29 +70,33 @@ cdef class Point:
         cdef Row row
         cdef bytes copy
         cdef unsigned char* data = copied
+        cdef unsigned long calls = self._reader.python_calls
         if size < 0:
-            return self._missed
+            return NotImplemented
         snapshot = self._newest()
         if snapshot is None:
-            return self._missed
+            return NotImplemented
         try:
             self._find(snapshot, form, size, &row)
         except DamagedPageError:
-            return self._missed
+            return NotImplemented
         if row.data != NULL:
             if row.size > COPIED_BYTES:
                 copy = PyBytes_FromStringAndSize(NULL, row.size)
                 data = <unsigned char*> PyBytes_AS_STRING(copy)
             memcpy(data, row.data, row.size)
         if not snapshot.is_newest():
-            return self._missed
-        return None if row.data == NULL else self._reader.read(data, row.size)
+            return NotImplemented
+        if row.data == NULL:
+            return None
+        found = self._reader.read(data, row.size)
+        return found if calls == self._reader.python_calls else self._present(found)
 
     cdef Snapshot _newest(self):
         """The snapshot of the last commit, if it can be read here and now, and the catalog is the one that was seen."""
         cdef Snapshot snapshot
         cdef PyObject* blocks = NULL
-        PyContextVar_Get(self._scopes, (), &blocks)
+        PyContextVar_Get(self._blocks, (), &blocks)
         open_blocks = <object> blocks
         Py_DECREF(open_blocks)
         if open_blocks:
@@ -111,6 +116,53 @@ cdef class Point:
         memcpy(key, self._prefix, PREFIX_BYTES)
         memcpy(key + PREFIX_BYTES, form, size)
         return snapshot.find(key, PREFIX_BYTES + size, row)
+
+
+cdef class Points:
+    """The points of a connection, by the shapes of their tables."""
+
+    cdef dict _by_table
+
+    def __init__(self):
+        self._by_table = {}
+
+    def learn(self, table, Point point, /):
+        """What reads documents of a table from now on; None where nothing does."""
+        if point is None:
+            self._by_table.pop(table, None)
+        else:
+            self._by_table[table] = point
+
+    def read(self, table, key, /):
+        """The document of a table with a key, or None; NotImplemented where another has to say."""
+        return self.found(table, key)
+
+    cdef object found(self, table, key):
+        point = self._by_table.get(table)
+        return NotImplemented if point is None else (<Point> point).read(key)
+
+
+cdef class PointCall:
+    """What is called with values and asks points first, where there is one value, and what is wanted is a document by it."""
+
+    cdef public object connection
+    """Whose `points` are asked."""
+    cdef public object table_of_text
+    """The shape of the table whose document is wanted for a string; None where another thing is."""
+    cdef public object table_of_whole
+    """The same for an int."""
+
+    def __call__(self, *values):
+        if len(values) == 1:
+            key = values[0]
+            table = self.table_of_text if PyUnicode_CheckExact(key) else None
+            if table is None and PyLong_CheckExact(key):
+                table = self.table_of_whole
+            if table is not None:
+                found = (<Points?> self.connection.points).found(table, key)
+                if found is not NotImplemented:
+                    return found
+        return self.ask(values)
 
 
 cdef Py_ssize_t _write_form(key, unsigned char* form) except? -1:

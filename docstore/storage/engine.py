@@ -26,15 +26,18 @@ from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from operator import itemgetter
 from types import TracebackType
-from typing import Any, Final, NamedTuple, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, Self, TypeVar
 
 from docstore.errors import StoreFullError
 from docstore.storage.rows import Rows
 
+if TYPE_CHECKING:
+    from docstore.native.points import Point
+
 Result = TypeVar("Result")
 
-MISSED: Final[Any] = object()
-"""What a `Point` gives where it has not read."""
+MISSED: Final[Any] = NotImplemented
+"""What a short way gives where it does not lead to the answer."""
 
 CATALOG_SPACE = 0
 MAX_SPACE = 2**32 - 1
@@ -209,11 +212,14 @@ class Watch(Protocol):
     """The number of the commit in which that was, and the catalog."""
 
 
-class Point(Protocol):
-    """The reading of documents of one space by their keys, one at a time, in a snapshot that nobody else gets to see."""
+class Manner(NamedTuple):
+    """How documents are read one at a time."""
 
-    def read(self, key: Any, /) -> Any:
-        """The document with a key, or None; MISSED where this moment, or this key, needs a transaction for it."""
+    decode: Callable[[bytes], Any]
+    present: Callable[[Any], Any]
+    """The form in which users get what is not of MessagePack's own types."""
+    blocks: ContextVar[Any]
+    """In a context in which there are some, nothing is read in this way."""
 
 
 class Engine(Protocol):
@@ -232,13 +238,8 @@ class Engine(Protocol):
     def begin_read(self) -> ReadTransaction:
         """A snapshot of the last commit."""
 
-    def point(
-        self, watch: Watch, catalog: object, space: int, decode: Callable[[bytes], Any], blocks: ContextVar[Any]
-    ) -> Point | None:
-        """What reads documents of a space by their keys, as long as `watch` has seen that catalog; None without compiled code.
-
-        It gives MISSED in a context in which `blocks` are open.
-        """
+    def point(self, watch: Watch, catalog: object, space: int, manner: Manner) -> Point | None:
+        """What reads documents of a space by their keys, as long as `watch` has seen that catalog; None without compiled code."""
 
     def begin_write(self, timeout_seconds: float | None = None) -> WriteTransaction:
         """Wait for the write lock, in the order of arrival within this process, and begin.

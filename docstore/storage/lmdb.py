@@ -12,9 +12,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from contextlib import suppress
-from contextvars import ContextVar
 from threading import get_ident
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from weakref import ref
 
 import lmdb
@@ -22,12 +21,15 @@ import lmdb
 from docstore import native
 from docstore.errors import ClosedError, ForkedError, ReadOnlyError, StoreError, TransactionError
 from docstore.limits import BUSY_TIMEOUT_SECONDS, SOFT_ROOM_BYTES
-from docstore.storage.engine import MISSED, GrowNeeded, Point, Watch, WriteTransaction
+from docstore.storage.engine import GrowNeeded, Manner, Watch, WriteTransaction
 from docstore.storage.lmdb_read import LmdbRead
 from docstore.storage.lmdb_scan import prefixes
 from docstore.storage.lmdb_write import LmdbWrite
 from docstore.storage.place import check_new_place
 from docstore.storage.registry import SharedStore, acquire_store
+
+if TYPE_CHECKING:
+    from docstore.native.points import Point
 
 __all__ = ["LmdbEngine", "open_lmdb"]
 
@@ -72,13 +74,11 @@ class LmdbEngine:
             store.soft.settle()
         return NativeRead(store) if store.map_address else LmdbRead(store)
 
-    def point(
-        self, watch: Watch, catalog: object, space: int, decode: Callable[[bytes], Any], blocks: ContextVar[Any]
-    ) -> Point | None:
+    def point(self, watch: Watch, catalog: object, space: int, manner: Manner) -> Point | None:
         """See `Engine.point`."""
         if not native.AVAILABLE:
             return None
-        return native.points.Point(watch, catalog, self, self._store, prefixes[space], decode, blocks, MISSED)
+        return native.points.Point(watch, catalog, self, self._store, prefixes[space], manner)
 
     def begin_write(self, timeout_seconds: float | None = None) -> LmdbWrite:
         """See `Engine.begin_write`."""

@@ -11,16 +11,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from contextvars import ContextVar
 from threading import get_ident
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from weakref import WeakSet, ref
 
 from docstore.errors import BusyError, ClosedError, ForkedError, StoreError, TransactionError
 from docstore.limits import BUSY_TIMEOUT_SECONDS
-from docstore.storage.engine import Point, Watch, WriteTransaction
+from docstore.storage.engine import Manner, Watch, WriteTransaction
 from docstore.storage.memory_state import MemoryState
 from docstore.storage.memory_transaction import MemorySnapshot, MemoryWrite
+
+if TYPE_CHECKING:
+    from docstore.native.points import Point
 
 __all__ = ["MemoryEngine", "open_memory"]
 
@@ -55,9 +57,7 @@ class MemoryEngine:
         self._check_open()
         return MemorySnapshot(self.state, self.state.begin_read())
 
-    def point(
-        self, watch: Watch, catalog: object, space: int, decode: Callable[[bytes], Any], blocks: ContextVar[Any]
-    ) -> Point | None:
+    def point(self, watch: Watch, catalog: object, space: int, manner: Manner) -> Point | None:
         """See `Engine.point`."""
         return None
 

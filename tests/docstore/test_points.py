@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import threading
 from pathlib import Path
 from typing import Any
@@ -41,7 +43,7 @@ def warm(connection: Connection) -> None:
 
 def point_read(connection: Connection, key: Any) -> Any:
     """What the point of a `get` gives."""
-    return connection.read_point(r.table("posts").get(key).term.shape, key)
+    return connection.points.read(r.table("posts").term.shape, key)
 
 
 @pytest.mark.skipif(not native.AVAILABLE, reason="without compiled code there are no points")
@@ -221,6 +223,45 @@ def test_a_key_that_is_none_is_the_same_error_each_time(db: Connection, key: Any
             get(db, key)
         texts.append(str(caught.value))
     assert len(set(texts)) == 1
+
+
+def test_a_get_is_a_query_like_any_other(db: Connection) -> None:
+    query = r.table("posts").get(1)
+    assert query.run(db) == {"id": 1, "title": "one"}
+    assert str(query) == "r.table('posts').get(1)"
+    assert query.build() == [16, [[15, ["posts"]], 1]]
+    assert query.term == r.table("posts").get(1).term
+    for other in (copy.copy(query), copy.deepcopy(query), pickle.loads(pickle.dumps(query))):
+        assert other.run(db) == {"id": 1, "title": "one"}
+    assert query["title"].run(db) == "one"
+    assert r.expr([query, query["title"]]).run(db) == [{"id": 1, "title": "one"}, "one"]
+    assert r.do(query, lambda post: post["title"]).run(db) == "one"
+    assert query.run(db, time_format="raw") == {"id": 1, "title": "one"}
+    with pytest.raises(AttributeError, match="A query has no method `updat`: did you mean `update`"):
+        query.updat  # noqa: B018
+    with pytest.raises(ReqlError, match="Expected 2 arguments but found 3"):
+        r.table("posts").get(1, 2)
+
+
+def test_what_hands_queries_on_needs_no_points(db: Connection) -> None:
+    class Relay:
+        def run_query(self, argument: Any, options: dict[str, Any]) -> Any:
+            return db.run_query(argument, options)
+
+    relay: Any = Relay()
+    assert [r.table("posts").get(1).run(relay)["title"] for _ in range(3)] == ["one"] * 3
+
+
+def test_a_prepared_function_may_give_another_query_for_another_type(db: Connection) -> None:
+    r.table_create("others").run(db)
+    r.table("others").insert([{"id": "a", "of": "others"}, {"id": 1, "of": "others"}]).run(db)
+    query = db.prepare(lambda key: r.table("posts" if type(key) is int else "others").get(key))
+    assert [[query(1)["title"], query("a")["of"]] for _ in range(3)] == [["one", "others"]] * 3
+    fields = db.prepare(lambda key: r.table("posts").get("a")[key])
+    assert [fields("title") for _ in range(3)] == ["two"] * 3
+    with_options = db.prepare(lambda key: r.table("posts").get(key), db="other")
+    with pytest.raises(ReqlOpFailedError, match="Database `other` does not exist"):
+        with_options(1)
 
 
 def test_a_closed_connection_stays_closed(db: Connection) -> None:
