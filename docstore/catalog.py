@@ -89,6 +89,9 @@ class TableDefinition:
     database: str
     primary_key: str
     space: int
+    """That of its rows."""
+    key_space: int
+    """That of its primary keys."""
     indexes: Mapping[str, IndexDefinition] = field(default_factory=dict)
     options: Mapping[str, Value] = field(default_factory=dict)
 
@@ -195,9 +198,15 @@ class Catalog:
         if name in parent.tables:
             raise ReqlOpFailedError(f"Table `{database}.{name}` already exists.")
         table = TableDefinition(
-            str(uuid.uuid4()), name, database, primary_key, self.next_space, options=dict(options or {})
+            str(uuid.uuid4()),
+            name,
+            database,
+            primary_key,
+            self.next_space,
+            self.next_space + 1,
+            options=dict(options or {}),
         )
-        return self._with_database(_with_table(parent, table), next_space=self.next_space + 1)
+        return self._with_database(_with_table(parent, table), next_space=self.next_space + 2)
 
     def drop_table(self, database: str, name: str) -> Catalog:
         """Without a table."""
@@ -342,6 +351,6 @@ def _with_table(database: DatabaseDefinition, table: TableDefinition) -> Databas
 def _spaces_of(*tables: TableDefinition) -> dict[int, SpaceKind]:
     spaces: dict[int, SpaceKind] = {}
     for table in tables:
-        spaces[table.space] = "map"
+        spaces[table.space] = spaces[table.key_space] = "map"
         spaces |= {index.space: index.space_kind for index in table.indexes.values()}
     return spaces

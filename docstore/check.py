@@ -3,7 +3,8 @@
 | what                  | proved                                                                                           |
 |-----------------------|--------------------------------------------------------------------------------------------------|
 | catalog               | it loads; names, spaces and states make sense; no space is used twice or not yet given out      |
-| rows                  | keys ascend, each is the form of its document's primary key, each document is one              |
+| rows                  | row ids ascend, and are below the next one to give out; each document is one                    |
+| primary keys          | keys ascend; they are those of the documents, and each leads to its row                          |
 | indexes               | the entries are those that the documents make, up to the watermark where one is building         |
 | order of entries      | keys ascend, and the members of each key                                                         |
 | counts                | those of the documents and of each index's entries are right                                     |
@@ -11,7 +12,7 @@
 | vector indexes        | each vector is that of its document, in the list, block and records where it belongs             |
 | records               | there is no count, watermark or note of a space that is not there                                |
 
-The documents come by primary key and the entries by index key, so they are compared by number and by the sum of their
+The documents come by row id, and keys and entries by key, so they are compared by number and by the sum of their
 hashes (64 bits, with a key that changes with each process), and only where these differ the index is gone through again,
 entry by entry and row by row, to name what is wrong. What is in dead spaces is not looked at.
 """
@@ -34,8 +35,11 @@ from docstore.keys import MAX_KEY_BYTES, decode_key, prefix_successor, primary_k
 from docstore.layout import (
     COUNTS_PREFIX,
     FIRST_FREE_SPACE,
+    ROW_ID_BYTES,
     WATERMARK_PREFIX,
+    Counts,
     counts_key,
+    pack_row_id,
     unpack_counts,
     unpack_u32,
     unpack_watermark,
@@ -142,7 +146,7 @@ def check_store(store: OpenStore) -> Report:
 def _check_catalog(engine: ReadTransaction, catalog: Catalog, report: Report) -> None:
     tables = {table.space for table in catalog.tables()}
     building = {i.space for table in catalog.tables() for i in table.indexes.values() if i.state == "building"}
-    used: list[int] = [*tables, *catalog.dead]
+    used: list[int] = [*tables, *(table.key_space for table in catalog.tables()), *catalog.dead]
     for table in catalog.tables():
         used += [index.space for index in table.indexes.values()]
         for name, index in table.indexes.items():
@@ -191,10 +195,6 @@ class _IndexCheck:
         """Whether the document with this key should be in the index."""
         return self.watermark is None or member <= self.watermark
 
-    def shown(self, key: bytes, member: bytes) -> str:
-        """An entry, for a person."""
-        return f"{self.shown_key(key)} of the document {_shown(member)}"
-
     def shown_key(self, key: bytes) -> str:
         """A key, for a person; those of the geospatial indexes are cells, and forms of no value."""
         return _shown(key) if self.definition.kind == "ordered" else f"0x{key.hex()}"
@@ -210,12 +210,19 @@ def _shown(key: bytes) -> str:
     return f"0x{key[:_SHOWN_BYTES].hex()}{'...' if len(key) > _SHOWN_BYTES else ''}"
 
 
+def _number(row_id: bytes) -> str:
+    """A row id, for a person."""
+    return str(int.from_bytes(row_id)) if len(row_id) == ROW_ID_BYTES else f"0x{row_id[:_SHOWN_BYTES].hex()}"
+
+
 class _TableCheck:
     def __init__(self, engine: ReadTransaction, table: TableDefinition, report: Report) -> None:
         self._engine = engine
         self._table = table
         self._report = report
         self._rows = 0
+        self._last_row = b""
+        self._keys = _Sum()
 
     def run(self) -> None:
         """Check one table."""
@@ -228,7 +235,10 @@ class _TableCheck:
             for index in sound:
                 for entry in index.index.entries([row for row in batch if index.covers(row[0])]):
                     index.wanted.add(entry)
-        documents, counted = self._counts()
+        self._check_keys()
+        documents, next_row, counted = self._counts()
+        if self._last_row >= pack_row_id(next_row):
+            report.add(f"{table.title} has the row {_number(self._last_row)}, but {next_row} is to be given out next.")
         if documents != self._rows:
             report.add(f"{table.title} has {self._rows} documents, but its count says {documents}.")
         report.documents += self._rows
@@ -239,12 +249,12 @@ class _TableCheck:
         for space in counted:
             report.add(f"The counts of {table.title} tell of the space {space}, which is no index of it.")
 
-    def _counts(self) -> tuple[int, dict[int, int]]:
+    def _counts(self) -> Counts:
         try:
             return unpack_counts(self._engine.get(CATALOG_SPACE, counts_key(self._table.space)))
         except CorruptStoreError as error:
             self._report.add(f"The counts of {self._table.title} cannot be read: {error.message}")
-            return 0, {}
+            return Counts(0, 0, {})
 
     def _index_check(self, definition: IndexDefinition) -> _IndexCheck | None:
         self._report.indexes += 1
@@ -257,23 +267,63 @@ class _TableCheck:
     def _documents(self) -> Iterator[Row]:
         """The rows, checked; those that are no documents left out."""
         report, title = self._report, self._table.title
-        last = b""
-        for key, data in self._engine.scan(self._table.space):
+        for row_id, data in self._engine.scan(self._table.space):
             self._rows += 1
-            if key <= last:
-                report.add(f"The rows of {title} are out of order at the key {_shown(key)}.")
-            last = key
+            if row_id <= self._last_row:
+                report.add(f"The rows of {title} are out of order at the row {_number(row_id)}.")
+            self._last_row = row_id
             try:
                 document = decode_document(data)
                 validate(document)
-                own = primary_key(document.get(self._table.primary_key))
+                key = primary_key(document.get(self._table.primary_key))
             except ReqlError as error:
-                report.add(f"The row {_shown(key)} of {title} is no document: {error.message}")
+                report.add(f"The row {_number(row_id)} of {title} is no document: {error.message}")
                 continue
-            if own != key:
-                found = describe(document[self._table.primary_key])
-                report.add(f"The row {_shown(key)} of {title} holds the document with the primary key {found}.")
-            yield key, document
+            self._keys.add((key, row_id))
+            yield row_id, document
+
+    def _check_keys(self) -> None:
+        """That the primary keys are those of the documents, and lead to them."""
+        report, table, engine = self._report, self._table, self._engine
+        found, last = _Sum(), b""
+        for key, row_id in engine.scan(table.key_space):
+            found.add((key, row_id))
+            if key <= last:
+                report.add(f"The primary keys of {table.title} are out of order at {_shown(key)}.")
+            last = key
+        if found == self._keys:
+            return
+        report.add(f"{table.title} has {found.number} primary keys, its documents make {self._keys.number}.")
+        for key, row_id in engine.scan(table.key_space):
+            own = self._key_of(row_id)
+            if own is None:
+                report.add(f"The primary key {_shown(key)} of {table.title} leads to no document: {_number(row_id)}.")
+            elif own != key:
+                report.add(f"The primary key {_shown(key)} of {table.title} leads to the document {_shown(own)}.")
+        for row_id, _ in engine.scan(table.space):
+            own = self._key_of(row_id)
+            if own is not None and engine.get(table.key_space, own) != row_id:
+                report.add(
+                    f"The primary key {_shown(own)} of {table.title} does not lead to its row {_number(row_id)}."
+                )
+
+    def _key_of(self, row_id: bytes) -> bytes | None:
+        """The form of the primary key of a row's document; None where there is no document."""
+        data = self._engine.get(self._table.space, row_id)
+        if data is None:
+            return None
+        try:
+            return primary_key(decode_document(data).get(self._table.primary_key))
+        except ReqlError:
+            return None
+
+    def _shown_entry(self, check: _IndexCheck, key: bytes, row_id: bytes) -> str:
+        """An entry, for a person."""
+        return f"{check.shown_key(key)} of the document {self._shown_row(row_id)}"
+
+    def _shown_row(self, row_id: bytes) -> str:
+        own = self._key_of(row_id)
+        return f"in the row {_number(row_id)}" if own is None else _shown(own)
 
     def _check_entries(self, check: _IndexCheck, counted: int) -> None:
         """That the entries are those that the documents make, in order and, where they must be, unique."""
@@ -286,7 +336,7 @@ class _TableCheck:
         for entry in self._engine.scan_entries(check.definition.space):
             found.add(entry)
             if entry <= last:
-                report.add(f"The {check.title} is out of order at the entry {check.shown(*entry)}.")
+                report.add(f"The {check.title} is out of order at the entry {self._shown_entry(check, *entry)}.")
             if check.definition.unique and entry[0] == last[0] and len(entry[0]) < MAX_KEY_BYTES:
                 report.add(f"The unique {check.title} has the key {check.shown_key(entry[0])} twice.")
             last = entry
@@ -329,9 +379,11 @@ class _TableCheck:
             except ReqlError:
                 continue
             if document is None or (key, member) not in check.index.entries([(member, document)]):
-                self._report.add(f"The {check.title} has the orphan entry {check.shown(key, member)}.")
+                self._report.add(f"The {check.title} has the orphan entry {self._shown_entry(check, key, member)}.")
             elif not check.covers(member):
-                self._report.add(f"The {check.title} has an entry of {_shown(member)}, which is above its watermark.")
+                self._report.add(
+                    f"The {check.title} has an entry of {self._shown_row(member)}, which is above its watermark."
+                )
 
     def _find_gaps(self, check: _IndexCheck) -> None:
         for member, data in self._engine.scan(self._table.space):
@@ -343,10 +395,8 @@ class _TableCheck:
                 continue
             for key, _ in check.index.entries([row]):
                 if not self._has_entry(check.definition.space, key, member):
-                    self._report.add(f"The {check.title} lacks the entry {check.shown(key, member)}.")
+                    self._report.add(f"The {check.title} lacks the entry {self._shown_entry(check, key, member)}.")
 
     def _has_entry(self, space: int, key: bytes, member: bytes) -> bool:
-        if len(member) == MAX_KEY_BYTES:
-            return member in self._engine.members(space, key)
         up_to = self._engine.scan_entries(space, key, prefix_successor(key), reverse=True, after=(key, member + b"\0"))
         return next(up_to, None) == (key, member)

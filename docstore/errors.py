@@ -14,6 +14,7 @@ __all__ = [
     "ForkedError",
     "NewerFormatError",
     "NotAStoreError",
+    "OlderFormatError",
     "ReadOnlyError",
     "SoftWritesLostError",
     "StoreError",
@@ -33,6 +34,10 @@ class NotAStoreError(StoreError):
 
 class NewerFormatError(StoreError):
     """A later version of this library wrote the store, in a form that this version cannot read."""
+
+
+class OlderFormatError(StoreError):
+    """An earlier version of this library wrote the store, in a form that this version does not read any more."""
 
 
 class CorruptStoreError(StoreError):

@@ -11,29 +11,35 @@ to tables (maps) and indexes (multimaps); their numbers are given out in order a
 | 0         | `users`                              | MessagePack map: the users and their permissions                  |
 | 0         | `d` UUID                             | MessagePack map: a database                                       |
 | 0         | `t` UUID                             | MessagePack map: a table and its indexes                          |
-| 0         | `n` u32 space of a table             | u64 documents, then for each index: u32 its space, u64 its entries |
-| 0         | `w` u32 space of an index            | u64 documents that its build has passed, then the key of the last  |
+| 0         | `n` u32 space of a table             | u64 documents, u64 next row id, then for each index: u32 its space, u64 its entries |
+| 0         | `w` u32 space of an index            | u64 documents that its build has passed, then the row id of the last |
 | 0         | `x` u32 dead space                   | `m` or `u`: a map or a multimap, whose contents are being removed |
-| table's   | primary key, as a key form           | the document, in MessagePack                                      |
-| index's   | value, as a key form, cut to 507 bytes | members: the primary keys of the documents, as key forms        |
+| table's rows | row id: 6 bytes                   | the document, in MessagePack                                      |
+| table's keys | primary key, as a key form        | the row id of the document                                        |
+| index's   | value, as a key form, cut to 507 bytes | members: the row ids of the documents                           |
 
 All integers are big endian. UUIDs are 16 bytes. Field names of the maps are those of the definitions in `catalog.py`.
 
 The version is a record of its own so that a transaction finds out with one small read whether the catalog it knows is
 still the one it sees. Counts and watermarks change often, and change no plan: they are no part of the version.
+
+A row id is given to a document when it is inserted, in ascending order, and kept until it is deleted. So documents stand
+in the order of their arrival: new ones fill the last page of their tree, whatever their keys are, instead of changing a
+page each; and the entries of indexes are short.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from struct import Struct
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
-from docstore.errors import CorruptStoreError
+from docstore.errors import CorruptStoreError, StoreError
 
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2
 FIRST_FREE_SPACE: Final = 16
 """Spaces 1 to 15 are kept for what all tables share: changefeeds, jobs."""
+
+ROW_ID_BYTES: Final = 6
 
 FORMAT_KEY: Final = b"format"
 VERSION_KEY: Final = b"version"
@@ -52,6 +58,7 @@ KINDS: Final[dict[bytes, SpaceKind]] = {code: kind for kind, code in KIND_BYTES.
 
 _u32 = Struct(">I")
 _u64 = Struct(">Q")
+_two_u64 = Struct(">QQ")
 _entry = Struct(">IQ")
 
 
@@ -89,13 +96,13 @@ def watermark_key(index_space: int) -> bytes:
     return WATERMARK_PREFIX + _u32.pack(index_space)
 
 
-def pack_watermark(documents: int, key: bytes) -> bytes:
-    """How far a build has come: how many documents it has passed, and the key of the last."""
-    return _u64.pack(documents) + key
+def pack_watermark(documents: int, row_id: bytes) -> bytes:
+    """How far a build has come: how many documents it has passed, and the row id of the last."""
+    return _u64.pack(documents) + row_id
 
 
 def unpack_watermark(data: bytes | None) -> tuple[int, bytes]:
-    """What `pack_watermark` wrote; of a build that has not begun, 0 and a key below all others."""
+    """What `pack_watermark` wrote; of a build that has not begun, 0 and what is below all row ids."""
     if data is None:
         return 0, b""
     if len(data) < 9:
@@ -108,15 +115,43 @@ def dead_key(space: int) -> bytes:
     return DEAD_PREFIX + _u32.pack(space)
 
 
-def pack_counts(documents: int, entries: Mapping[int, int]) -> bytes:
-    """The counts of a table: its documents, and the entries of each index by the index's space."""
-    return _u64.pack(documents) + b"".join([_entry.pack(space, entries[space]) for space in sorted(entries)])
+class Counts(NamedTuple):
+    """What is counted of a table."""
+
+    documents: int
+    next_row: int
+    """The row id that the next new document gets."""
+    entries: dict[int, int]
+    """The entries of each index, by the index's space."""
 
 
-def unpack_counts(data: bytes | None) -> tuple[int, dict[int, int]]:
+def pack_counts(counts: Counts) -> bytes:
+    """The counts of a table."""
+    entries = counts.entries
+    parts = [_entry.pack(space, entries[space]) for space in sorted(entries)]
+    return _two_u64.pack(counts.documents, counts.next_row) + b"".join(parts)
+
+
+def unpack_counts(data: bytes | None) -> Counts:
     """What `pack_counts` wrote; of a table without the record, nothing."""
     if data is None:
-        return 0, {}
-    if len(data) < 8 or (len(data) - 8) % _entry.size:
+        return Counts(0, 0, {})
+    if len(data) < _two_u64.size or (len(data) - _two_u64.size) % _entry.size:
         raise CorruptStoreError(f"Expected the counts of a table but found {data[:40].hex()}.")
-    return int(_u64.unpack_from(data)[0]), dict(_entry.iter_unpack(data[8:]))
+    documents, next_row = _two_u64.unpack_from(data)
+    return Counts(documents, next_row, dict(_entry.iter_unpack(data[_two_u64.size :])))
+
+
+def pack_row_id(number: int) -> bytes:
+    """A row id; StoreError where there are no more."""
+    try:
+        return number.to_bytes(ROW_ID_BYTES)
+    except OverflowError:
+        raise StoreError(f"A table has had 2**{8 * ROW_ID_BYTES} documents, which is the most there can be.") from None
+
+
+def unpack_row_id(data: bytes) -> int:
+    """The number of a row id; CorruptStoreError where it is none."""
+    if len(data) != ROW_ID_BYTES:
+        raise CorruptStoreError(f"Expected a row id of {ROW_ID_BYTES} bytes but found {data[:40].hex()}.")
+    return int.from_bytes(data)

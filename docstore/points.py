@@ -64,8 +64,10 @@ def learn_point(points: Points, plan: Plan, run: Run) -> None:
     if type(source.args[0]) is not str or type(store) is not OpenStore:
         return
     table: Any = store.find_table(run, None, source.args[0])
-    schema = run.transaction.schema
-    found = store.engine.point(store, schema, table.definition.space, _MANNER) if type(table) is StoredTable else None
+    found = None
+    if type(table) is StoredTable:
+        own = table.definition
+        found = store.engine.point(store, run.transaction.schema, own.key_space, own.space, _MANNER)
     points.learn(source.shape, found)
 
 

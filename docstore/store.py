@@ -22,7 +22,7 @@ from docstore.administration import STORE_COMMANDS, TABLE_COMMANDS
 from docstore.build import jobs
 from docstore.catalog import DEFAULT_DATABASE, Catalog, TableDefinition, new_catalog
 from docstore.catalog_records import load, read_version, save
-from docstore.errors import NewerFormatError, NotAStoreError
+from docstore.errors import NewerFormatError, NotAStoreError, OlderFormatError
 from docstore.indexes import load_kinds
 from docstore.layout import FORMAT_KEY, FORMAT_VERSION, pack_u32, unpack_u32
 from docstore.limits import BUSY_TIMEOUT_SECONDS
@@ -340,7 +340,7 @@ def open_store(
 
 
 def _check_format(engine: ReadTransaction) -> bool:
-    """Whether the store has been made; NotAStoreError or NewerFormatError where it is none that can be read."""
+    """Whether the store has been made; NotAStoreError, NewerFormatError or OlderFormatError where it is none that can be read."""
     data = engine.get(CATALOG_SPACE, FORMAT_KEY)
     if data is None:
         if next(engine.scan(CATALOG_SPACE), None) is not None:
@@ -349,6 +349,11 @@ def _check_format(engine: ReadTransaction) -> bool:
     version = unpack_u32(data)
     if version > FORMAT_VERSION:
         raise NewerFormatError(
-            f"The store has the format {version}, but this version of docstore reads formats up to {FORMAT_VERSION}."
+            f"The store has the format {version}, but this version of docstore reads only the format {FORMAT_VERSION}."
+        )
+    if version < FORMAT_VERSION:
+        raise OlderFormatError(
+            f"The store has the format {version}, and this version of docstore reads only the format {FORMAT_VERSION}. "
+            "Write its tables to JSON lines with the version that made it, and import them into a new store."
         )
     return True

@@ -1,4 +1,4 @@
-"""A table: its rows by primary key, and the writes that keep every index in step with them.
+"""A table: its rows, their primary keys, and the writes that keep every index in step with them.
 
 A `Table` is made of a definition at one version of the catalog and holds no transaction: that is the `Run`'s. Any thread
 may use it. Documents are read in the fields asked for; what a whole document is decoded to is the caller's, to change as
@@ -14,17 +14,17 @@ since its builder has passed them (`build.py`).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from operator import itemgetter
 from typing import Final, Protocol, TypeAlias, cast
 
 from docstore.catalog import IndexDefinition, TableDefinition
 from docstore.documents import decode_document, encode_document, field_decoder
+from docstore.errors import CorruptStoreError
 from docstore.indexes import make_index
 from docstore.indexes.base import LARGEST_BATCH, StoredIndex, Update
-from docstore.indexes.primary import EVERYTHING, PrimaryIndex, scan
+from docstore.indexes.primary import PrimaryIndex, scan
 from docstore.keys import MAX_KEY_BYTES, primary_key
-from docstore.layout import unpack_watermark, watermark_key
-from docstore.storage.engine import CATALOG_SPACE, WriteTransaction
+from docstore.layout import pack_row_id, unpack_watermark, watermark_key
+from docstore.storage.engine import CATALOG_SPACE, ReadTransaction, WriteTransaction
 from docstore.transaction import Transaction, WritingTransaction
 from query.collection import paused_collection
 from query.errors import ReqlError, ReqlOpFailedError, ReqlQueryLogicError
@@ -36,6 +36,9 @@ _SHORT: Final = MAX_KEY_BYTES // 2 - 2
 
 LARGE_WRITE: Final = 1_000
 """Changes from which on a write pauses Python's garbage collector."""
+
+Encoded: TypeAlias = tuple[int, bytes, bytes | None]
+Row: TypeAlias = tuple[bytes, int, bytes, bytes | None]
 
 TableCommand: TypeAlias = Callable[..., Value]
 """`(run, transaction, definition, *arguments, **options)`."""
@@ -55,7 +58,18 @@ class Host(Protocol):
 class StoredTable:
     """One table of a store, at one version of the catalog."""
 
-    __slots__ = ("_host", "_indexes", "_space", "database", "definition", "id", "name", "primary_index", "primary_key")
+    __slots__ = (
+        "_host",
+        "_indexes",
+        "_keys",
+        "_space",
+        "database",
+        "definition",
+        "id",
+        "name",
+        "primary_index",
+        "primary_key",
+    )
 
     def __init__(self, definition: TableDefinition, host: Host) -> None:
         self.definition = definition
@@ -64,6 +78,7 @@ class StoredTable:
         self.primary_key = definition.primary_key
         self.id = definition.id
         self.primary_index = PrimaryIndex(definition)
+        self._keys = definition.key_space
         self._space = definition.space
         self._host = host
         self._indexes: dict[str, StoredIndex] = {}
@@ -81,7 +96,8 @@ class StoredTable:
 
     def get(self, run: Run, key: Value) -> Document | None:
         """See `query.runtime.Table`."""
-        found: Document | None = run.transaction.engine.read(self._space, primary_key(key), decode_document)
+        engine: ReadTransaction = run.transaction.engine
+        found: Document | None = engine.read_through(self._keys, primary_key(key), self._space, decode_document)
         return found
 
     def get_many(self, run: Run, keys: Sequence[Value]) -> list[Document | None]:
@@ -89,12 +105,13 @@ class StoredTable:
         wanted, engine = [primary_key(key) for key in keys], run.transaction.engine
         found: list[Document | None] = []
         for start in range(0, len(wanted), LARGEST_BATCH):
-            found += engine.rows(self._space, wanted[start : start + LARGEST_BATCH]).read(decode_document)
+            named = engine.rows(self._keys, wanted[start : start + LARGEST_BATCH])
+            found += engine.follow(named, self._space).read(decode_document)
         return found
 
     def scan(self, run: Run, fields: Fields, keep: Keep | None) -> Iterator[Document]:
         """See `query.runtime.Table`."""
-        return scan(run, self.definition, EVERYTHING, fields, keep)
+        return scan(run, self.definition, fields, keep)
 
     def values(self, run: Run, name: str) -> Iterator[list[Value]]:
         """See `query.runtime.Table`."""
@@ -170,18 +187,19 @@ class StoredTable:
         transaction: WritingTransaction = run.transaction
         writer = transaction.writer
         errors: list[str | None] = [None] * len(changes)
-        updates, rows = self._encoded(changes, errors)
+        rows = self._with_ids(transaction, changes, self._encoded(changes, errors))
+        updates: list[Update] = [(row_id, *changes[place]) for row_id, place, _, _ in rows]
         indexes = self._maintained(writer)
         if any(index.definition.refuses for index, _ in indexes):
             refused = _refusals(writer, indexes, updates)
             if refused:
-                self._note_refusals(refused, changes, errors)
+                for row_id, place, _, _ in rows:
+                    errors[place] = refused.get(row_id)
                 updates = [update for update in updates if update[0] not in refused]
                 rows = [row for row in rows if row[0] not in refused]
         if rows:
-            updates.sort(key=_member)
             entries = {index.definition.space: index.update(writer, passed(updates)) for index, passed in indexes}
-            documents = self._write_rows(writer, updates, rows)
+            documents = self._write_rows(writer, changes, rows)
             for index, _ in indexes:
                 if index.definition.kind == "vector":
                     run.left_out += index.take_left_out()  # type: ignore[attr-defined]
@@ -189,27 +207,41 @@ class StoredTable:
                 transaction.add_counts(self._space, documents, entries)
         return errors
 
-    def _encoded(
-        self, changes: Sequence[Change], errors: list[str | None]
-    ) -> tuple[list[Update], list[tuple[bytes, bytes | None]]]:
-        """The updates with their keys, and the rows in their stored form, None for one that goes."""
+    def _encoded(self, changes: Sequence[Change], errors: list[str | None]) -> list[Encoded]:
+        """What can be written: the place of the change, the form of its key, and the document, None for one that goes."""
         name = self.primary_key
-        updates: list[Update] = []
-        rows: list[tuple[bytes, bytes | None]] = []
+        encoded: list[Encoded] = []
         for place, (old, new) in enumerate(changes):
             try:
                 if new is not None:
-                    key = primary_key(new[name])
-                    rows.append((key, encode_document(new)))
+                    encoded.append((place, primary_key(new[name]), encode_document(new)))
                 else:
                     assert old is not None, "a change from nothing to nothing"
-                    key = primary_key(old[name])
-                    rows.append((key, None))
+                    encoded.append((place, primary_key(old[name]), None))
             except ReqlError as error:
                 errors[place] = error.message
-            else:
-                updates.append((key, old, new))
-        return updates, rows
+        return encoded
+
+    def _with_ids(
+        self, transaction: WritingTransaction, changes: Sequence[Change], encoded: Sequence[Encoded]
+    ) -> list[Row]:
+        """The same with row ids, in their order: those of the documents that there are, and new ones."""
+        there = [one for one in encoded if changes[one[0]][0] is not None]
+        new = encoded if not there else [one for one in encoded if changes[one[0]][0] is None]
+        ids = transaction.engine.get_many(self._keys, [key for _, key, _ in there])
+        rows: list[Row] = []
+        for row_id, one in zip(ids, there, strict=True):
+            if row_id is None:
+                raise CorruptStoreError(
+                    f"Expected a row of the table `{self.definition.title}` under a primary key that has a document, but "
+                    "found none."
+                )
+            rows.append((row_id, *one))
+        rows.sort()
+        if new:
+            taken = transaction.take_rows(self._space, len(new))
+            rows += [(pack_row_id(number), *one) for number, one in zip(taken, new, strict=True)]
+        return rows
 
     def _maintained(self, writer: WriteTransaction) -> list[tuple[StoredIndex, Passed]]:
         """The indexes that are told of changes, each with what picks the updates it is told of."""
@@ -223,23 +255,18 @@ class StoredTable:
                     found.append((self.stored_index(definition), _up_to(watermark)))
         return found
 
-    def _write_rows(
-        self, writer: WriteTransaction, updates: Sequence[Update], rows: list[tuple[bytes, bytes | None]]
-    ) -> int:
+    def _write_rows(self, writer: WriteTransaction, changes: Sequence[Change], rows: Sequence[Row]) -> int:
         """Write the rows; how many more there are then."""
-        rows.sort()
-        puts = [(key, data) for key, data in rows if data is not None]
-        writer.put_many(self._space, puts)
-        if len(puts) < len(rows):
-            for key, data in rows:
-                if data is None:
-                    writer.delete(self._space, key)
-        return sum([old is None for _, old, _ in updates]) - (len(rows) - len(puts))
-
-    def _note_refusals(self, refused: Mapping[bytes, str], changes: Sequence[Change], errors: list[str | None]) -> None:
-        for place, (_, new) in enumerate(changes):
-            if errors[place] is None and new is not None:
-                errors[place] = refused.get(primary_key(new[self.primary_key]))
+        new = [(key, row_id) for row_id, place, key, _ in rows if changes[place][0] is None]
+        gone = [(key, row_id) for row_id, _, key, data in rows if data is None]
+        writer.put_many(self._space, [(row_id, data) for row_id, _, _, data in rows if data is not None])
+        if new:
+            new.sort()
+            writer.put_many(self._keys, new)
+        for key, row_id in gone:
+            writer.delete(self._space, row_id)
+            writer.delete(self._keys, key)
+        return len(new) - len(gone)
 
     # The table as a whole
 
@@ -265,8 +292,6 @@ class StoredTable:
         """See `query.runtime.Table`."""
         return self._host.table_commands[command](run, run.transaction, self.definition, *arguments, **options)
 
-
-_member = itemgetter(0)
 
 Passed: TypeAlias = Callable[[Sequence[Update]], Sequence[Update]]
 

@@ -24,7 +24,7 @@ from docstore import faults
 from docstore.catalog import Catalog, TableDefinition
 from docstore.catalog_records import save
 from docstore.errors import ReadOnlyError
-from docstore.layout import counts_key, pack_counts, unpack_counts, watermark_key
+from docstore.layout import Counts, counts_key, pack_counts, unpack_counts, watermark_key
 from docstore.storage.engine import CATALOG_SPACE, ReadTransaction, WriteTransaction
 from query.runtime import Table
 
@@ -103,8 +103,8 @@ class Transaction:
 
     def counts(self, table: TableDefinition) -> tuple[int, dict[int, int]]:
         """How many documents a table has, and how many entries each index, by the index's space."""
-        documents, entries = unpack_counts(self.engine.get(CATALOG_SPACE, counts_key(table.space)))
-        return documents, {index.space: entries.get(index.space, 0) for index in table.indexes.values()}
+        known = unpack_counts(self.engine.get(CATALOG_SPACE, counts_key(table.space)))
+        return known.documents, {index.space: known.entries.get(index.space, 0) for index in table.indexes.values()}
 
     def abort(self) -> None:
         """End it. Ending an ended transaction does nothing."""
@@ -122,7 +122,7 @@ class Transaction:
 class WritingTransaction(Transaction):
     """The one writer, or a savepoint in it."""
 
-    __slots__ = ("_base", "_deltas", "_engine_outside", "_observer", "_outer", "_own", "catalog_changed")
+    __slots__ = ("_base", "_deltas", "_engine_outside", "_next_rows", "_observer", "_outer", "_own", "catalog_changed")
 
     writable: ClassVar[bool] = True
 
@@ -136,6 +136,7 @@ class WritingTransaction(Transaction):
         self._outer: WritingTransaction | None = None
         self._engine_outside: ReadTransaction | None = None
         self._deltas: dict[int, tuple[int, dict[int, int]]] = {}
+        self._next_rows: dict[int, int] = {}
 
     @property
     def writer(self) -> WriteTransaction:
@@ -164,6 +165,15 @@ class WritingTransaction(Transaction):
         for space, more in entries.items():
             total[space] = total.get(space, 0) + more
         self._deltas[table_space] = (old_documents + documents, total)
+
+    def take_rows(self, table_space: int, number: int) -> range:
+        """So many row ids of a table, which are then the caller's, and no other's even if the caller writes nothing."""
+        first = self._next_rows.get(table_space)
+        if first is None:
+            first = unpack_counts(self.engine.get(CATALOG_SPACE, counts_key(table_space))).next_row
+        self._next_rows[table_space] = first + number
+        self._deltas.setdefault(table_space, (0, {}))
+        return range(first, first + number)
 
     # Its end
 
@@ -207,7 +217,7 @@ class WritingTransaction(Transaction):
     def savepoint(self) -> WritingTransaction:
         """A transaction inside this one, which can fail alone. One at a time; it must end before this one does."""
         inner = WritingTransaction(self.writer.savepoint(), self.schema, self._observer)
-        inner._base, inner._deltas = self._base, dict(self._deltas)
+        inner._base, inner._deltas, inner._next_rows = self._base, dict(self._deltas), self._next_rows
         inner._outer, inner._engine_outside = self, self.engine
         self.engine = inner.engine
         return inner
@@ -245,9 +255,10 @@ class WritingTransaction(Transaction):
         known = {index.space for table in self.catalog.tables() for index in table.indexes.values()}
         for table_space, (more_documents, more_entries) in self._deltas.items():
             key = counts_key(table_space)
-            documents, entries = unpack_counts(writer.get(CATALOG_SPACE, key))
+            documents, next_row, entries = unpack_counts(writer.get(CATALOG_SPACE, key))
+            next_row = self._next_rows.get(table_space, next_row)
             for space, more in more_entries.items():
                 entries[space] = entries.get(space, 0) + more
             kept = {space: number for space, number in entries.items() if space in known}
-            writer.put(CATALOG_SPACE, key, pack_counts(documents + more_documents, kept))
+            writer.put(CATALOG_SPACE, key, pack_counts(Counts(documents + more_documents, next_row, kept)))
         self._deltas = {}

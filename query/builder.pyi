@@ -293,7 +293,7 @@ class Query(Chain):
     def sync(self) -> Query:
         """Return when everything written to a table is on the disk, what was written with soft durability too."""
     def table(self, *names: Query | str, read_mode: Query | str | None = ..., identifier_format: Query | str | None = ...) -> Query:
-        """All documents of a table, in the order of the primary key; `r.table(name)` is of the default database."""
+        """All documents of a table, in the order in which they were inserted; `r.table(name)` is of the default database."""
     def table_create(self, name: Data | Callable[..., Data] = ..., /, *, primary_key: Query | str | None = ..., durability: Query | str | None = ..., shards: Query | int | None = ..., replicas: Query | int | Object | None = ..., primary_replica_tag: Query | str | None = ..., nonvoting_replica_tags: Query | Array | None = ...) -> Query:
         """Create a table: `r.table_create(name)` in the default database, `r.db(database).table_create(name)` in another."""
     def table_drop(self, name: Data | Callable[..., Data] = ..., /) -> Query:
@@ -502,7 +502,7 @@ class R:
     def sum(self, sequence: Data | Callable[..., Data], key: Query | str | Callable[[Query], Data] | None = ..., /, *, index: Query | str | None = ...) -> Query:
         """Add up numbers: the elements, or a field or function of each; 0 where there is nothing to add."""
     def table(self, *names: Query | str, read_mode: Query | str | None = ..., identifier_format: Query | str | None = ...) -> Query:
-        """All documents of a table, in the order of the primary key; `r.table(name)` is of the default database."""
+        """All documents of a table, in the order in which they were inserted; `r.table(name)` is of the default database."""
     def table_create(self, database: Data | Callable[..., Data], name: Data | Callable[..., Data] = ..., /, *, primary_key: Query | str | None = ..., durability: Query | str | None = ..., shards: Query | int | None = ..., replicas: Query | int | Object | None = ..., primary_replica_tag: Query | str | None = ..., nonvoting_replica_tags: Query | Array | None = ...) -> Query:
         """Create a table: `r.table_create(name)` in the default database, `r.db(database).table_create(name)` in another."""
     def table_drop(self, database: Data | Callable[..., Data], name: Data | Callable[..., Data] = ..., /) -> Query:

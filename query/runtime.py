@@ -201,7 +201,7 @@ class Table(Protocol):
         """The documents of many primary keys, in the order of `keys`."""
 
     def scan(self, run: Run, fields: Fields, keep: Keep | None) -> Iterator[Document]:
-        """All documents in the order of the primary key."""
+        """All documents, in the order in which they were inserted."""
 
     def values(self, run: Run, name: str) -> Iterator[list[Value]]:
         """A field of all documents, in chunks, for who does nothing else until the end; None where it is missing."""

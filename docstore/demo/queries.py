@@ -129,7 +129,7 @@ def _large_sound_packages(all_packages: list[Package], copies: int) -> Any:
 def _terminal_games(all_packages: list[Package], copies: int) -> Any:
     wanted = {"uitoolkit::ncurses", "use::gameplaying"}
     found = [package for package in all_packages if wanted <= set(package["tags"])]
-    return [_pluck(package, "id", "description") for package in sorted(found, key=lambda package: package["id"])]
+    return [_pluck(package, "id", "description") for package in found]
 
 
 def _most_dependencies(all_packages: list[Package], copies: int) -> Any:

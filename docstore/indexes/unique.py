@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 
 from docstore.catalog import IndexDefinition, TableDefinition
 from docstore.documents import decode_document
-from docstore.indexes.base import Update
-from docstore.keys import MAX_KEY_BYTES, decode_key
+from docstore.indexes.base import Update, missing_row
+from docstore.keys import MAX_KEY_BYTES
 from docstore.storage.engine import ReadTransaction
 from query.runtime import Document
 from query.values import Value, describe
@@ -35,7 +35,7 @@ def refusals(
         for form in after.keys() - before.keys():
             owner = taken[form] if form in taken else _owner(index, table, forms_of, engine, form)
             if owner is not None and owner != member:
-                refused[member] = _refusal(index, after[form], owner)
+                refused[member] = _refusal(index, after[form], _key_of(owner, index, table, engine, updates))
                 break
         else:
             taken |= dict.fromkeys(before.keys() - after.keys(), None)
@@ -57,8 +57,21 @@ def _owner(
     return None
 
 
-def _refusal(index: IndexDefinition, value: Value, owner: bytes) -> str:
+def _key_of(
+    owner: bytes, index: IndexDefinition, table: TableDefinition, engine: ReadTransaction, updates: Sequence[Update]
+) -> Value:
+    """The primary key of the document that has a key, or is to have it."""
+    data = engine.get(table.space, owner)
+    if data is not None:
+        return decode_document(data)[table.primary_key]
+    for member, _, new in updates:
+        if member == owner and new is not None:
+            return new[table.primary_key]
+    raise missing_row(index.name, table)
+
+
+def _refusal(index: IndexDefinition, value: Value, key: Value) -> str:
     return (
         f"Duplicate key in unique index `{index.name}`: {describe(value)} belongs to the document with the primary key "
-        f"{describe(decode_key(owner))}."
+        f"{describe(key)}."
     )

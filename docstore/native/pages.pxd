@@ -30,6 +30,7 @@ cdef class Snapshot:
     cdef int _walk(self, Walk* walks, Py_ssize_t count) except -1
     cdef int _place_all(self, Walk* walks, Py_ssize_t count, bint behind) except -1
     cdef int _go_down(self, Walk* walk) except -1
+    cdef int find_through(self, const unsigned char* key, Py_ssize_t size, bytes prefix, Row* row) except -1
     cdef int _page(self, uint64_t number, int kinds, Page* page) except -1
     cdef const unsigned char* _node(self, Page* page, int index, Py_ssize_t* key_size) except NULL
     cdef inline void _fetch_node(self, Page* page, int index) noexcept

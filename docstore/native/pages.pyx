@@ -109,6 +109,20 @@ def map_address(const unsigned char[:] view not None, size_t page_bytes):
     return <size_t> base if _u32(base + PAGE_HEAD) == MAGIC and _u32(base + PAGE_HEAD + 4) == DATA_VERSION else 0
 
 
+cdef Py_ssize_t _joined(unsigned char* joined, bytes prefix, const unsigned char* rest, Py_ssize_t rest_size) except -1:
+    """Write a prefix and what follows it; how long that is."""
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(prefix)
+    if size + rest_size > KEY_ROOM:
+        raise DamagedPageError(f"a value of {rest_size} bytes is to be a key")
+    memcpy(joined, PyBytes_AS_STRING(prefix), size)
+    memcpy(joined + size, rest, rest_size)
+    return size + rest_size
+
+
+cdef object _missing(const unsigned char* key, Py_ssize_t size):
+    return DamagedPageError(f"there is no record {(<bytes> key[:size]).hex()}, which another one names")
+
+
 cdef class Snapshot:
     """One tree as the transaction with this number sees it; `record` is the tree's."""
 
@@ -124,6 +138,45 @@ cdef class Snapshot:
         cdef Row row
         self.find(<const unsigned char*> PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key), &row)
         return None if row.data == NULL else read_row(reader, &row)
+
+    def get_through(self, bytes key not None, bytes prefix not None, reader):
+        """What a reader makes of the value whose key is a prefix and the value of a key; None where that has none."""
+        cdef Row row
+        self.find_through(<const unsigned char*> PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key), prefix, &row)
+        return None if row.data == NULL else read_row(reader, &row)
+
+    def follow(self, Rows rows not None, bytes prefix not None):
+        """The rows whose keys are a prefix and the values of some rows; none where there was none."""
+        cdef unsigned char named[KEY_ROOM]
+        cdef Py_ssize_t size, place
+        cdef Row* row
+        cdef Rows found = Rows.of(rows.owner, rows.count)
+        cdef Page* leaves = <Page*> malloc(max(rows.count, 1) * sizeof(Page))
+        if leaves == NULL:
+            raise MemoryError
+        if rows.owner.closed:
+            rows.owner.check_open()
+        try:
+            for place in range(rows.count):
+                row = &rows.rows[place]
+                if row.data != NULL:
+                    size = _joined(named, prefix, row.data, row.size)
+                    self._leaf(named, size, &leaves[place])
+            for place in range(rows.count):
+                if rows.rows[place].data != NULL:
+                    self._fetch_nodes(&leaves[place])
+            for place in range(rows.count):
+                row = &rows.rows[place]
+                found.rows[place].data = NULL
+                if row.data != NULL:
+                    size = _joined(named, prefix, row.data, row.size)
+                    self._row(&leaves[place], named, size, &found.rows[place])
+                    if found.rows[place].data == NULL:
+                        raise _missing(named, size)
+        finally:
+            free(leaves)
+        found.count = rows.count
+        return found
 
     def rows(self, owner, bytes prefix not None, keys):
         """The rows of many keys that all begin with a prefix, in the order of `keys`.
@@ -247,6 +300,17 @@ cdef class Snapshot:
         cdef Page leaf
         self._leaf(key, size, &leaf)
         return self._row(&leaf, key, size, row)
+
+    cdef int find_through(self, const unsigned char* key, Py_ssize_t size, bytes prefix, Row* row) except -1:
+        """Where the value lies whose key is a prefix and the value of a key; without data where that has none."""
+        cdef unsigned char named[KEY_ROOM]
+        self.find(key, size, row)
+        if row.data != NULL:
+            size = _joined(named, prefix, row.data, row.size)
+            self.find(named, size, row)
+            if row.data == NULL:
+                raise _missing(named, size)
+        return 0
 
     cdef int _page(self, uint64_t number, int kinds, Page* page) except -1:
         """Look at a page, which must be of one of these kinds."""

@@ -4,7 +4,7 @@ from docstore.storage.engine import Manner
 
 class Point:
     def __init__(
-        self, store: object, schema: object, engine: object, file: object, prefix: bytes, manner: Manner
+        self, store: object, schema: object, engine: object, file: object, keys: bytes, rows: bytes, manner: Manner
     ) -> None: ...
 
 class Points:

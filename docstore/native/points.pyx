@@ -39,7 +39,7 @@ cdef long long FIRST_SHARED = 1LL << 53
 
 
 cdef class Point:
-    """The reading of documents of one space."""
+    """The reading of documents of one table."""
 
     cdef object _store
     cdef object _schema
@@ -50,16 +50,18 @@ cdef class Point:
     cdef object _blocks
     cdef object _present
     cdef Reader _reader
-    cdef unsigned char _prefix[PREFIX_BYTES]
+    cdef unsigned char _keys[PREFIX_BYTES]
+    cdef bytes _rows
 
-    def __init__(self, store, schema, engine, file, bytes prefix not None, manner):
-        """Documents of the space whose keys begin with `prefix`, as long as `store.seen` tells of that schema."""
+    def __init__(self, store, schema, engine, file, bytes keys not None, bytes rows not None, manner):
+        """Documents whose primary keys begin with `keys` and whose rows with `rows`, as long as `store.seen` tells of that schema."""
         self._store, self._schema, self._engine, self._file = store, schema, engine, file
         self._soft, self._gate = file.soft, file.gate
         self._reader, self._present, self._blocks = manner.decode, manner.present, manner.blocks
-        if PyBytes_GET_SIZE(prefix) != PREFIX_BYTES:
-            raise ValueError(f"Expected {PREFIX_BYTES} bytes that the keys begin with but found {prefix!r}.")
-        memcpy(self._prefix, PyBytes_AS_STRING(prefix), PREFIX_BYTES)
+        if PyBytes_GET_SIZE(keys) != PREFIX_BYTES:
+            raise ValueError(f"Expected {PREFIX_BYTES} bytes that the keys begin with but found {keys!r}.")
+        memcpy(self._keys, PyBytes_AS_STRING(keys), PREFIX_BYTES)
+        self._rows = rows
 
     cdef object read(self, key):
         """The document, or None; NotImplemented where another has to say."""
@@ -113,9 +115,9 @@ cdef class Point:
     cdef int _find(self, Snapshot snapshot, const unsigned char* form, Py_ssize_t size, Row* row) except -1:
         """Where the document lies that has a key with this form; without data where there is none."""
         cdef unsigned char key[PREFIX_BYTES + FORM_BYTES]
-        memcpy(key, self._prefix, PREFIX_BYTES)
+        memcpy(key, self._keys, PREFIX_BYTES)
         memcpy(key + PREFIX_BYTES, form, size)
-        return snapshot.find(key, PREFIX_BYTES + size, row)
+        return snapshot.find_through(key, PREFIX_BYTES + size, self._rows, row)
 
 
 cdef class Points:

@@ -5,7 +5,7 @@ cdef struct Row:
 
 
 cdef class Rows:
-    cdef object _owner
+    cdef object owner
     cdef Row* rows
     cdef Py_ssize_t count
     cdef unsigned char* _keys

@@ -45,7 +45,7 @@ cdef class Rows:
     @staticmethod
     cdef Rows of(owner, Py_ssize_t most):
         cdef Rows made = Rows.__new__(Rows)
-        made._owner = owner
+        made.owner = owner
         made.rows = <Row*> malloc(max(most, 1) * sizeof(Row))
         if made.rows == NULL:
             raise MemoryError
@@ -62,8 +62,8 @@ cdef class Rows:
         """What a reader makes of each row, in order; None in the place of one that there is not."""
         cdef Py_ssize_t place
         cdef list found = []
-        if self._owner.closed:
-            self._owner.check_open()
+        if self.owner.closed:
+            self.owner.check_open()
         for place in range(self.count):
             if place + AHEAD < self.count:
                 _fetch(&self.rows[place + AHEAD], FETCHED)
@@ -74,8 +74,8 @@ cdef class Rows:
         """The same for the rows at some places."""
         cdef Py_ssize_t place
         cdef list found = []
-        if self._owner.closed:
-            self._owner.check_open()
+        if self.owner.closed:
+            self.owner.check_open()
         for place in places:
             if not 0 <= place < self.count:
                 raise IndexError(place)
@@ -86,8 +86,8 @@ cdef class Rows:
         """(key, None, what a reader makes of it) for the first rows of a scan."""
         cdef Py_ssize_t place, start = 0, end
         cdef list found = []
-        if self._owner.closed:
-            self._owner.check_open()
+        if self.owner.closed:
+            self.owner.check_open()
         for place in range(min(self.count, most)):
             if place + AHEAD < self.count:
                 _fetch(&self.rows[place + AHEAD], FETCHED)
@@ -104,8 +104,8 @@ cdef class Rows:
         cdef Py_ssize_t place
         cdef Row* row
         cdef list found = []
-        if self._owner.closed:
-            self._owner.check_open()
+        if self.owner.closed:
+            self.owner.check_open()
         for place in range(self.count):
             if place + AHEAD < self.count:
                 _fetch(&self.rows[place + AHEAD], 2 * LINE)
@@ -117,7 +117,7 @@ cdef class Rows:
     def present(self):
         """Those that there are."""
         cdef Py_ssize_t place
-        cdef Rows found = Rows.of(self._owner, self.count)
+        cdef Rows found = Rows.of(self.owner, self.count)
         for place in range(self.count):
             if self.rows[place].data != NULL:
                 found.rows[found.count] = self.rows[place]
@@ -142,8 +142,8 @@ cdef class Rows:
                 return found
         else:
             found = read_row(reader, &self.rows[place])
-        if self._owner.closed:
-            self._owner.check_open()
+        if self.owner.closed:
+            self.owner.check_open()
         return found
 
     cdef int add_key(self, const unsigned char* key, Py_ssize_t size) except -1:

@@ -116,6 +116,18 @@ class ReadTransaction(Protocol):
     def scan_rows(self, space: int, low: bytes = b"", high: bytes | None = None) -> Iterator[Rows]:
         """The rows of `scan`, forwards, in chunks that grow: the fastest way through many."""
 
+    def read_through(self, keys: int, key: bytes, space: int, decode: Callable[[bytes], Result]) -> Result | None:
+        """What `decode` makes of the value whose key in a map `space` is the value of `key` in the map `keys`.
+
+        None where `keys` has no such key; CorruptStoreError where `space` has not what it names.
+        """
+
+    def follow(self, rows: Rows, space: int) -> Rows:
+        """The rows of a map whose keys are the values of some rows; none where there was none.
+
+        CorruptStoreError where there is no such key.
+        """
+
     def scan_entries(
         self,
         space: int,
@@ -238,8 +250,8 @@ class Engine(Protocol):
     def begin_read(self) -> ReadTransaction:
         """A snapshot of the last commit."""
 
-    def point(self, watch: Watch, catalog: object, space: int, manner: Manner) -> Point | None:
-        """What reads documents of a space by their keys, as long as `watch` has seen that catalog; None without compiled code."""
+    def point(self, watch: Watch, catalog: object, keys: int, space: int, manner: Manner) -> Point | None:
+        """What reads as `read_through` does, as long as `watch` has seen that catalog; None without compiled code."""
 
     def begin_write(self, timeout_seconds: float | None = None) -> WriteTransaction:
         """Wait for the write lock, in the order of arrival within this process, and begin.

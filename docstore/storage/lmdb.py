@@ -74,11 +74,11 @@ class LmdbEngine:
             store.soft.settle()
         return NativeRead(store) if store.map_address else LmdbRead(store)
 
-    def point(self, watch: Watch, catalog: object, space: int, manner: Manner) -> Point | None:
+    def point(self, watch: Watch, catalog: object, keys: int, space: int, manner: Manner) -> Point | None:
         """See `Engine.point`."""
         if not native.AVAILABLE:
             return None
-        return native.points.Point(watch, catalog, self, self._store, prefixes[space], manner)
+        return native.points.Point(watch, catalog, self, self._store, prefixes[keys], prefixes[space], manner)
 
     def begin_write(self, timeout_seconds: float | None = None) -> LmdbWrite:
         """See `Engine.begin_write`."""

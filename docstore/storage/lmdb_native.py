@@ -46,6 +46,24 @@ class NativeRead(LmdbRead):
             return super().get_many(space, keys)
         return self.rows(space, keys).read(_BYTES)
 
+    def read_through(self, keys: int, key: bytes, space: int, decode: Callable[[bytes], Result]) -> Result | None:
+        """See `ReadTransaction.read_through`."""
+        known = self._store.snapshot
+        if known is None or known.id != self.id or self.closed:
+            known = self._look()
+        try:
+            found: Result | None = known.get_through(prefixes[keys] + key, prefixes[space], decode)
+        except DamagedPageError as error:
+            raise self._damaged(error) from error
+        return found
+
+    def follow(self, rows: Rows, space: int) -> Rows:
+        """See `ReadTransaction.follow`."""
+        try:
+            return self._look().follow(rows, prefixes[space])
+        except DamagedPageError as error:
+            raise self._damaged(error) from error
+
     def rows(self, space: int, keys: Sequence[bytes]) -> Rows:
         """See `ReadTransaction.rows`."""
         try:

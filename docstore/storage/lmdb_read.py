@@ -29,7 +29,7 @@ from docstore.limits import MAX_READERS
 from docstore.storage.engine import MAX_KEY_BYTES, MAX_MEMBER_BYTES
 from docstore.storage.lmdb_scan import Bounds, Cursor, Entry, prefixes
 from docstore.storage.registry import SharedStore
-from docstore.storage.rows import ListRows, Rows, chunked
+from docstore.storage.rows import ListRows, Rows, chunked, follow, missing
 
 Result = TypeVar("Result")
 
@@ -157,6 +157,20 @@ class LmdbRead:
     def rows(self, space: int, keys: Sequence[bytes]) -> Rows:
         """See `ReadTransaction.rows`."""
         return ListRows(self.get_many(space, keys))
+
+    def read_through(self, keys: int, key: bytes, space: int, decode: Callable[[bytes], Result]) -> Result | None:
+        """See `ReadTransaction.read_through`."""
+        named = self.get(keys, key)
+        if named is None:
+            return None
+        data = self.get(space, named)
+        if data is None:
+            raise missing(named)
+        return decode(data)
+
+    def follow(self, rows: Rows, space: int) -> Rows:
+        """See `ReadTransaction.follow`."""
+        return follow(rows, lambda keys: self.get_many(space, keys))
 
     def scan_rows(self, space: int, low: bytes = b"", high: bytes | None = None) -> Iterator[Rows]:
         """See `ReadTransaction.scan_rows`."""

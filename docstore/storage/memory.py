@@ -57,7 +57,7 @@ class MemoryEngine:
         self._check_open()
         return MemorySnapshot(self.state, self.state.begin_read())
 
-    def point(self, watch: Watch, catalog: object, space: int, manner: Manner) -> Point | None:
+    def point(self, watch: Watch, catalog: object, keys: int, space: int, manner: Manner) -> Point | None:
         """See `Engine.point`."""
         return None
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Any, Protocol
 
+from docstore.errors import CorruptStoreError
 from query.conditions import Conditions
 
 
@@ -73,6 +74,22 @@ class ListRows:
     def key(self, place: int) -> bytes:
         """See `Rows`."""
         return self._keys[place]
+
+
+def follow(rows: Rows, values_of: Callable[[Sequence[bytes]], Sequence[bytes | None]]) -> Rows:
+    """The rows whose keys are the values of some rows, for engines that have the values of many keys."""
+    keys: list[bytes | None] = rows.read(bytes)
+    wanted = [key for key in keys if key is not None]
+    values = values_of(wanted)
+    if None in values:
+        raise missing(wanted[values.index(None)])
+    found = iter(values)
+    return ListRows([None if key is None else next(found) for key in keys])
+
+
+def missing(key: bytes) -> CorruptStoreError:
+    """The error for a key that is named, and is not there."""
+    return CorruptStoreError(f"Expected a row with the id {key.hex()}, which a primary key names, but found none.")
 
 
 FIRST_CHUNK = 8

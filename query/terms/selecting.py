@@ -48,7 +48,7 @@ def _(compiler: Compiler, node: Term) -> Closure:
 
 @term(15, on="both", structural=True, arity=(1, 2))
 def table(*names: str, read_mode: str | None = None, identifier_format: str | None = None) -> Stream:
-    """All documents of a table, in the order of the primary key; `r.table(name)` is of the default database.
+    """All documents of a table, in the order in which they were inserted; `r.table(name)` is of the default database.
 
     `read_mode` and `identifier_format` are accepted and mean nothing in a store of one process.
     Raises ReqlOpFailedError where there is no such table.

@@ -8,7 +8,7 @@ import pytest
 
 from docstore.catalog import Catalog, IndexDefinition, new_catalog
 from docstore.catalog_records import load
-from docstore.errors import NewerFormatError, NotAStoreError, ReadOnlyError
+from docstore.errors import NewerFormatError, NotAStoreError, OlderFormatError, ReadOnlyError
 from docstore.layout import FORMAT_KEY, FORMAT_VERSION, pack_u32
 from docstore.storage.engine import CATALOG_SPACE
 from docstore.storage.lmdb import open_lmdb
@@ -88,13 +88,13 @@ def test_spaces_are_never_given_twice() -> None:
     first = catalog.table("test", "posts")
     catalog = catalog.drop_table("test", "posts").create_table("test", "posts")
     assert catalog.table("test", "posts").space > first.space
-    assert catalog.dead == {first.space: "map", first.indexes["author"].space: "multimap"}
+    assert catalog.dead == {first.space: "map", first.key_space: "map", first.indexes["author"].space: "multimap"}
 
 
 def test_dropping_a_database_drops_its_tables_and_indexes() -> None:
     catalog = with_index().drop_database("test")
     assert not catalog.databases
-    assert sorted(catalog.dead.values()) == ["map", "multimap"]
+    assert sorted(catalog.dead.values()) == ["map", "map", "multimap"]
 
 
 def test_an_index_that_is_renamed_over_another_takes_its_place() -> None:
@@ -219,14 +219,15 @@ def test_another_store_object_on_the_same_file_sees_changes_of_the_catalog(tmp_p
     second.close()
 
 
-def test_a_store_of_a_newer_format_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("step", "error"), [(1, NewerFormatError), (-1, OlderFormatError)])
+def test_a_store_of_another_format_is_refused(tmp_path: Path, step: int, error: type[Exception]) -> None:
     path = str(tmp_path / "app.db")
     open_store(path).close()
     engine = open_lmdb(path)
     with engine.begin_write() as writer:
-        writer.put(CATALOG_SPACE, FORMAT_KEY, pack_u32(FORMAT_VERSION + 1))
+        writer.put(CATALOG_SPACE, FORMAT_KEY, pack_u32(FORMAT_VERSION + step))
     engine.close()
-    with pytest.raises(NewerFormatError, match=f"format {FORMAT_VERSION + 1}"):
+    with pytest.raises(error, match=f"format {FORMAT_VERSION + step}, "):
         open_store(path)
 
 

@@ -17,8 +17,10 @@ from docstore.layout import (
     FIRST_FREE_SPACE,
     NEXT_SPACE_KEY,
     VERSION_KEY,
+    Counts,
     counts_key,
     pack_counts,
+    pack_row_id,
     pack_u32,
     pack_watermark,
     watermark_key,
@@ -58,55 +60,74 @@ def test_a_whole_store_has_no_problem(whole: OpenStore) -> None:
 
 
 def test_a_missing_entry(whole: OpenStore) -> None:
-    found = problems(whole, lambda writer, t: writer.remove(t.index("a").space, encode_key(1), encode_key(4)))
+    found = problems(whole, lambda writer, t: writer.remove(t.index("a").space, encode_key(1), pack_row_id(4)))
     assert "The index `a` of test.t lacks the entry int 1 of the document int 4." in found
     assert any("has 19 entries, but its count says 20" in problem for problem in found)
 
 
 def test_an_orphan_entry(whole: OpenStore) -> None:
-    found = problems(whole, lambda writer, t: writer.add(t.index("tags").space, encode_key("y"), encode_key(4)))
+    found = problems(whole, lambda writer, t: writer.add(t.index("tags").space, encode_key("y"), pack_row_id(4)))
     assert any("orphan entry" in problem for problem in found)
 
 
 def test_an_orphan_in_the_place_of_an_entry(whole: OpenStore) -> None:
     def swap(writer: WriteTransaction, table: TableDefinition) -> None:
-        writer.remove(table.index("a").space, encode_key(1), encode_key(4))
-        writer.add(table.index("a").space, encode_key(1), encode_key(5))
+        writer.remove(table.index("a").space, encode_key(1), pack_row_id(4))
+        writer.add(table.index("a").space, encode_key(1), pack_row_id(5))
 
     found = problems(whole, swap)
     assert any("lacks the entry" in problem for problem in found)
 
 
 def test_a_row_that_is_gone(whole: OpenStore) -> None:
-    found = problems(whole, lambda writer, t: writer.delete(t.space, encode_key(4)))
+    found = problems(whole, lambda writer, t: writer.delete(t.space, pack_row_id(4)))
     assert any("orphan entry" in problem for problem in found)
     assert any("19 documents, but its count says 20" in problem for problem in found)
 
 
 def test_a_row_that_is_no_document(whole: OpenStore) -> None:
-    found = problems(whole, lambda writer, t: writer.put(t.space, encode_key(4), b"\xc1"))
+    found = problems(whole, lambda writer, t: writer.put(t.space, pack_row_id(4), b"\xc1"))
     assert any("is no document" in problem for problem in found)
 
 
 def test_a_row_under_another_key(whole: OpenStore) -> None:
-    found = problems(whole, lambda writer, t: writer.put(t.space, encode_key(4), encode_document({"id": 5})))
-    assert any("holds the document with the primary key int 5" in problem for problem in found)
+    found = problems(whole, lambda writer, t: writer.put(t.space, pack_row_id(4), encode_document({"id": 5})))
+    assert "The primary key int 4 of test.t leads to the document int 5." in found
+    assert "The primary key int 5 of test.t does not lead to its row 4." in found
+
+
+def test_a_primary_key_that_is_gone(whole: OpenStore) -> None:
+    found = problems(whole, lambda writer, t: writer.delete(t.key_space, encode_key(4)))
+    assert "test.t has 19 primary keys, its documents make 20." in found
+    assert "The primary key int 4 of test.t does not lead to its row 4." in found
+
+
+def test_a_primary_key_without_a_document(whole: OpenStore) -> None:
+    found = problems(whole, lambda writer, t: writer.put(t.key_space, encode_key(44), pack_row_id(44)))
+    assert "The primary key int 44 of test.t leads to no document: 44." in found
+
+
+def test_a_row_that_was_not_given_out(whole: OpenStore) -> None:
+    found = problems(whole, lambda writer, t: writer.put(t.space, pack_row_id(20), encode_document({"id": 20})))
+    assert "test.t has the row 20, but 20 is to be given out next." in found
 
 
 def test_a_row_without_a_primary_key(whole: OpenStore) -> None:
-    found = problems(whole, lambda writer, t: writer.put(t.space, encode_key(4), encode_document({"a": 1})))
+    found = problems(whole, lambda writer, t: writer.put(t.space, pack_row_id(4), encode_document({"a": 1})))
     assert any("is no document" in problem for problem in found)
 
 
 def test_a_wrong_count(whole: OpenStore) -> None:
-    found = problems(whole, lambda writer, t: writer.put(CATALOG_SPACE, counts_key(t.space), pack_counts(20, {99: 1})))
+    found = problems(
+        whole, lambda writer, t: writer.put(CATALOG_SPACE, counts_key(t.space), pack_counts(Counts(20, 20, {99: 1})))
+    )
     assert any("has 20 entries, but its count says 0" in problem for problem in found)
     assert any("tell of the space 99" in problem for problem in found)
 
 
 def test_records_of_spaces_that_are_not_there(whole: OpenStore) -> None:
     def add(writer: WriteTransaction, _: TableDefinition) -> None:
-        writer.put(CATALOG_SPACE, counts_key(77), pack_counts(1, {}))
+        writer.put(CATALOG_SPACE, counts_key(77), pack_counts(Counts(1, 1, {})))
         writer.put(CATALOG_SPACE, watermark_key(78), pack_watermark(1, b"\x20"))
 
     found = problems(whole, add)

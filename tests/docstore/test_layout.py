@@ -9,7 +9,7 @@ import pytest
 
 import docstore
 from docstore import layout
-from docstore.errors import CorruptStoreError
+from docstore.errors import CorruptStoreError, StoreError
 from docstore.keys import encode_key
 
 FORMAT = (Path(docstore.__file__).parent / "FORMAT.md").read_text()
@@ -23,8 +23,10 @@ def test_a_record_has_the_bytes_that_the_format_gives_it(call: str, data: str) -
 
 
 def test_records_are_read_as_they_were_written() -> None:
-    assert layout.unpack_counts(layout.pack_counts(5, {20: 7})) == (5, {20: 7})
-    assert layout.unpack_counts(None) == (0, {})
+    counts = layout.Counts(5, 9, {20: 7})
+    assert layout.unpack_counts(layout.pack_counts(counts)) == counts
+    assert layout.unpack_counts(None) == (0, 0, {})
+    assert layout.unpack_row_id(layout.pack_row_id(2**40)) == 2**40
     assert layout.unpack_watermark(layout.pack_watermark(5, b"\x10")) == (5, b"\x10")
     assert layout.unpack_watermark(None) == (0, b"")
 
@@ -36,5 +38,9 @@ def test_damaged_records_are_told() -> None:
         layout.unpack_u64(b"1")
     with pytest.raises(CorruptStoreError):
         layout.unpack_counts(b"123456789")
+    with pytest.raises(CorruptStoreError):
+        layout.unpack_row_id(b"12345")
+    with pytest.raises(StoreError):
+        layout.pack_row_id(2**48)
     with pytest.raises(CorruptStoreError):
         layout.unpack_watermark(b"12345678")

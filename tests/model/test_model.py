@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable, Iterator
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -254,13 +255,13 @@ class Model(RuleBasedStateMachine):
     def entries(
         self, name: str, low: Any = None, high: Any = None, *, closed: bool = False
     ) -> list[tuple[Any, Document]]:
-        """What an index holds from one key up to another, in the order of keys."""
+        """What an index holds from one key up to another, in the order of keys and then of arrival."""
         keys = KINDS[self.indexes[name]][2]
         found = [(sort_key(key), row) for row in self.rows.values() for key in keys(row)]
         if low is not None:
             first, last = sort_key(low), sort_key(high)
             found = [(key, row) for key, row in found if first <= key and (key < last or (closed and key == last))]
-        return sorted(found, key=lambda entry: (entry[0], sort_key(entry[1]["id"])))
+        return sorted(found, key=itemgetter(0))  # stable: documents of one key are in order of arrival
 
     @precondition(lambda self: self.indexes)
     @rule(data=st.data(), keys=st.lists(BOUNDS, min_size=1, max_size=3))

@@ -143,7 +143,7 @@ def test_errors_of_documents_are_counted_and_the_others_are_written(db: docstore
         "Primary key",
         "",
     ]
-    assert ids(db) == [0, 1, 2]
+    assert ids(db) == [1, 0, 2]
 
 
 def test_a_unique_index_refuses_documents_one_by_one(db: docstore.Connection) -> None:

@@ -288,7 +288,9 @@ class VectorIndex(WithoutShapes, WithoutOrder):
         """The vectors of rows that another index gives, kept for the next search of the same commit."""
         found: Gathered | None = self._kept.get(engine, rows.marker)
         if found is None:
-            found = gather(engine, state, list(dict.fromkeys(map(primary_key, rows.keys()))))
+            keys = list(dict.fromkeys(map(primary_key, rows.keys())))
+            row_ids = [row_id for row_id in engine.get_many(self._table.key_space, keys) if row_id is not None]
+            found = gather(engine, state, row_ids)
             self._kept.put(engine, rows.marker, found, found.nbytes)
         return found
 
