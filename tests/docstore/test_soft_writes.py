@@ -35,6 +35,9 @@ def path(tmp_path: Path) -> str:
     return where
 
 
+INTERRUPTS = 20
+
+
 def group(db: docstore.Connection) -> Any:
     """The open group's transaction, or None."""
     return db.store.engine._store.soft.group  # type: ignore[attr-defined]
@@ -313,25 +316,28 @@ def test_a_reader_cannot_write_softly(path: str) -> None:
 
 
 def test_ctrl_c_during_soft_writes_loses_none_that_was_answered(path: str) -> None:
+    wanted = threading.Event()  # so that no interrupt comes while nobody is there to catch it
+    threading.Thread(target=_interrupt_when_wanted, args=(wanted,), daemon=True).start()
     with docstore.connect(path) as db:
         answered = interrupts = 0
-        timer = threading.Thread(target=_interrupt_often, daemon=True)
-        timer.start()
-        while timer.is_alive():
+        for _ in range(INTERRUPTS):
             try:
-                while timer.is_alive():
+                wanted.set()
+                until = time.monotonic() + 5
+                while time.monotonic() < until:
                     add(db, 7)
                     answered += 1
             except KeyboardInterrupt:
                 interrupts += 1
-        timer.join()
         written = r.table("numbers").get(7)["n"].run(db)
         assert interrupts
         assert answered <= written <= answered + interrupts
 
 
-def _interrupt_often() -> None:
-    for _ in range(20):
+def _interrupt_when_wanted(wanted: threading.Event) -> None:
+    for _ in range(INTERRUPTS):
+        wanted.wait()
+        wanted.clear()
         time.sleep(0.01)
         os.kill(os.getpid(), signal.SIGINT)
 
