@@ -66,6 +66,7 @@ class SingleWrite:
         "_indexes",
         "_is_update",
         "_key_place",
+        "_keys",
         "_primary_key",
         "_schema",
         "_slots",
@@ -86,6 +87,7 @@ class SingleWrite:
     ) -> None:
         self._store = store
         self._schema = schema
+        self._keys = table.definition.key_space
         self._space = table.definition.space
         self._primary_key = table.primary_key
         self._key_place = key_place
@@ -128,9 +130,9 @@ class SingleWrite:
 
     def _batch(self, engine: WriteTransaction, run: Run, constants: tuple[Value, ...]) -> Batch | None:
         """What is to be written; None where another has to say. A ReqlError means that too."""
-        member = primary_key(constants[self._key_place])
-        old = engine.read(self._space, member, decode_document)
-        if old is None:
+        member = engine.get(self._keys, primary_key(constants[self._key_place]))
+        old = None if member is None else engine.read(self._space, member, decode_document)
+        if member is None or old is None:
             return None
         found = self._function.bind([run, *constants, *self._slots])(old)
         if type(found) is not dict:

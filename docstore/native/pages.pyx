@@ -146,35 +146,42 @@ cdef class Snapshot:
         return None if row.data == NULL else read_row(reader, &row)
 
     def follow(self, Rows rows not None, bytes prefix not None):
-        """The rows whose keys are a prefix and the values of some rows; none where there was none."""
-        cdef unsigned char named[KEY_ROOM]
-        cdef Py_ssize_t size, place
-        cdef Row* row
+        """The rows whose keys are a prefix and the values of some rows; none where there was none. See `rows`."""
+        cdef Py_ssize_t prefix_size = PyBytes_GET_SIZE(prefix), size = 0, place, there = 0
         cdef Rows found = Rows.of(rows.owner, rows.count)
-        cdef Page* leaves = <Page*> malloc(max(rows.count, 1) * sizeof(Page))
-        if leaves == NULL:
+        cdef Walk* walks = <Walk*> malloc(max(rows.count, 1) * sizeof(Walk))
+        cdef unsigned char* room = NULL
+        cdef unsigned char* at
+        cdef Row* row
+        if walks == NULL:
             raise MemoryError
-        if rows.owner.closed:
-            rows.owner.check_open()
         try:
+            if rows.owner.closed:
+                rows.owner.check_open()
+            for place in range(rows.count):
+                size += prefix_size + rows.rows[place].size if rows.rows[place].data != NULL else 0
+            room = at = <unsigned char*> malloc(max(size, 1))
+            if room == NULL:
+                raise MemoryError
             for place in range(rows.count):
                 row = &rows.rows[place]
                 if row.data != NULL:
-                    size = _joined(named, prefix, row.data, row.size)
-                    self._leaf(named, size, &leaves[place])
+                    walks[there].key, walks[there].size = at, _joined(at, prefix, row.data, row.size)
+                    at += walks[there].size
+                    there += 1
+            self._walk(walks, there)
+            there = 0
             for place in range(rows.count):
+                row = &found.rows[place]
+                row.data = NULL
                 if rows.rows[place].data != NULL:
-                    self._fetch_nodes(&leaves[place])
-            for place in range(rows.count):
-                row = &rows.rows[place]
-                found.rows[place].data = NULL
-                if row.data != NULL:
-                    size = _joined(named, prefix, row.data, row.size)
-                    self._row(&leaves[place], named, size, &found.rows[place])
-                    if found.rows[place].data == NULL:
-                        raise _missing(named, size)
+                    self._row_at(&walks[there].page, walks[there].key, walks[there].size, walks[there].low, row)
+                    if row.data == NULL:
+                        raise _missing(walks[there].key, walks[there].size)
+                    there += 1
         finally:
-            free(leaves)
+            free(walks)
+            free(room)
         found.count = rows.count
         return found
 
