@@ -43,9 +43,11 @@ class _Repl(threading.local):
 
 
 _repl: Final = _Repl()
-_runners: Final[dict[type, bool]] = {}
-"""The types of what queries have been run on; whether these have `points`, which read single documents directly:
-`points.read(shape of the table, key)` gives the document, or None, or NotImplemented where the query has to be run."""
+_runners: Final[set[type]] = set()
+"""The types of what queries have been run on."""
+_readers: Final[set[type]] = set()
+"""Those of them that have `points`, which read single documents directly: `points.read(shape of the table, key)` gives the
+document, or None, or NotImplemented where the query has to be run."""
 
 
 def set_repl(runner: Runner | None) -> None:
@@ -76,7 +78,9 @@ class Query(Chain):
                     f"`run` is called on a query, as r.table('posts').run(db), not on {describe(self)}."
                 )
             db = _runner(db, "run")
-            _runners[type(db)] = hasattr(db, "points")
+            _runners.add(type(db))
+            if hasattr(db, "points"):
+                _readers.add(type(db))
         return db.run_query(self.term, options)  # type: ignore[union-attr]
 
     def explain(self, db: Runner | None = None, /, *, run: bool = False, **options: Any) -> Any:
@@ -141,23 +145,26 @@ class Query(Chain):
 class _Get(Query):
     """What `table.get(key)` gives for a usual key: its Term is made when somebody asks for it, which a point does not."""
 
-    __slots__ = ("_key", "_table")
+    __slots__ = ("_key", "_made", "_table")
     _key: str | int
     _table: Term
+    _made: Term | None
 
     def run(self, db: Runner | None = None, /, **options: Any) -> Any:
         """See `Query.run`."""
-        if not options and _runners.get(type(db)):
+        if not options and type(db) in _readers:
             found = db.points.read(self._table.shape, self._key)  # type: ignore[union-attr]
             if found is not NotImplemented:
                 return found
         return Query.run(self, db, **options)
 
-    def __getattr__(self, name: str) -> Any:
-        if name == "term":
-            self.term = Term(TERMS["get"].kind, (self._table, self._key))
-            return self.term
-        return Query.__getattr__(self, name)
+    @property
+    def term(self) -> Argument:  # type: ignore[override]
+        """See `Chain`."""
+        made = self._made
+        if made is None:
+            made = self._made = Term(TERMS["get"].kind, (self._table, self._key))
+        return made
 
     def __reduce__(self) -> Any:
         return (Query, (self.term,))
@@ -256,17 +263,6 @@ NAMED_QUERIES: Final = 1_000
 
 def _method(declaration: Declaration) -> Build:
     kind, quick, takes_text = declaration.kind, quick_term(declaration, 1, Query), takes_one_text(declaration)
-    table = TERMS["table"].kind
-
-    def get(self: Query, *args: Any, **options: Any) -> Query:
-        if len(args) == 1 and not options:
-            key, on = args[0], self.term
-            is_usual = key.isascii() if type(key) is str else type(key) is int and -_SAFE_WHOLE < key < _SAFE_WHOLE
-            if is_usual and type(on) is Term and on.kind is table:
-                query = _new_query(_Get)
-                query._key, query._table = key, on
-                return query
-        return method(self, *args, **options)
 
     def method(self: Query, *args: Any, **options: Any) -> Query:
         if takes_text and len(args) == 1 and type(args[0]) is str and not options and args[0].isascii():
@@ -274,27 +270,51 @@ def _method(declaration: Declaration) -> Build:
         term = quick((self.term,), args, options)
         return Query(build(declaration, (self, *args), options, Query) if term is None else term)
 
-    return _described(get if declaration.name == "get" else method, declaration, 1)
+    return _described(_get_method(method) if declaration.name == "get" else method, declaration, 1)
+
+
+def _get_method(general: Build) -> Build:
+    table = TERMS["table"].kind
+
+    def get(self: Query, key: Any = _UNSAID, /, *others: Any, **options: Any) -> Query:
+        is_usual = key.isascii() if type(key) is str else type(key) is int and -_SAFE_WHOLE < key < _SAFE_WHOLE
+        on = self.term
+        if is_usual and not others and not options and type(on) is Term and on.kind is table:
+            query = _new_query(_Get)
+            query._key, query._table, query._made = key, on, None
+            return query
+        return general(self, *(() if key is _UNSAID else (key, *others)), **options)
+
+    return get
 
 
 def _r_method(declaration: Declaration) -> Build:
     quick = quick_term(declaration, 0, Query)
-    named: dict[str, Query] | None = {} if declaration.kind.structural else None
 
     def method(self: R, *args: Any, **options: Any) -> Query:
-        if named is not None and len(args) == 1 and type(args[0]) is str and not options:
-            query = named.get(args[0])
-            if query is not None:
-                return query
         term = quick((), args, options)
-        query = Query(build(declaration, args, options, Query) if term is None else term)
-        if named is not None and not options and len(args) == 1 and type(args[0]) is str:
-            if len(named) >= NAMED_QUERIES:
-                named.clear()
-            named[args[0]] = query
+        return Query(build(declaration, args, options, Query) if term is None else term)
+
+    return _described(_name_method(method) if declaration.kind.structural else method, declaration, 0)
+
+
+def _name_method(general: Build) -> Build:
+    known: dict[str, Query] = {}
+
+    def method(self: R, name: Any = _UNSAID, /, *others: Any, **options: Any) -> Query:
+        if type(name) is not str or others or options:
+            return general(self, *(() if name is _UNSAID else (name, *others)), **options)
+        query = known.get(name)
+        if query is None:
+            if len(known) >= NAMED_QUERIES:
+                known.clear()
+            query = known[name] = general(self, name)
         return query
 
-    return _described(method, declaration, 0)
+    return method
+
+
+_UNSAID: Final = object()
 
 
 def _described(method: Build, declaration: Declaration, first: int) -> Build:

@@ -347,7 +347,7 @@ cdef class Snapshot:
     cdef inline void _fetch_node(self, Page* page, int index) noexcept:
         """Have the processor fetch a node, which will be looked at soon."""
         if index < page.nodes:
-            prefetch(page.at + _u16(page.at + PAGE_HEAD + 2 * index) % self._page_bytes)
+            prefetch(page.at + (_u16(page.at + PAGE_HEAD + 2 * index) & (self._page_bytes - 1)))
 
     cdef int _place(self, Page* page, const unsigned char* key, Py_ssize_t size, int first, bint behind) except -1:
         """The first node from `first` on whose key is not below this one, or, `behind` it, above; else how many there are."""
