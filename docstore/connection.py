@@ -34,6 +34,7 @@ from docstore.scopes import Block, JoinedSession, OwnSession, Scope, current_sco
 from docstore.store import OpenStore, open_store
 from docstore.transaction import Transaction
 from query.builder import set_repl
+from query.closures import fresh
 from query.errors import ReqlDriverCompileError, ReqlError, ReqlNonExistenceError, ReqlResourceLimitError
 from query.evaluate import Compiler
 from query.explain import Explanation, explain
@@ -254,7 +255,7 @@ class Connection:
         if type(argument) is not Term:
             if type(argument) is list:
                 Run(self._store, None, merged).check_size(len(argument))
-            return presented(argument, merged)
+            return presented(fresh(argument), merged)
         cached = None if options else self._plans.get(argument.shape)
         if cached is None:
             cached = self._cached(argument, merged)

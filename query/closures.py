@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeAlias
+from operator import itemgetter
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from query.errors import ReqlError, ReqlQueryLogicError
 from query.runtime import Fields, Keep, Literal, Row, type_error
 from query.term import Argument
 from query.values import VALUE_TYPES, Bound, Value
+
+_CHANGEABLE: Final = frozenset({list, dict, Literal})
 
 Env: TypeAlias = list[Any]
 Closure: TypeAlias = Callable[[Env], Any]
@@ -90,6 +93,26 @@ def as_value(found: Any) -> Value:
     if kind is Row:
         return found.value
     raise type_error("DATUM", found)
+
+
+def fresh(value: Value) -> Value:
+    """A copy of an array or an object, all the way down, which is its receiver's to change; other values are themselves."""
+    kind = type(value)
+    if kind is list:
+        return [fresh(item) if type(item) in _CHANGEABLE else item for item in value]
+    if kind is dict:
+        return {name: fresh(item) if type(item) in _CHANGEABLE else item for name, item in value.items()}
+    return Literal(fresh(value.value), value.removes) if kind is Literal else value
+
+
+def constant(value: Value) -> Closure:
+    """A closure of a value that stands in the query: of an array or object a copy, as `constant_at` gives it."""
+    return (lambda env: fresh(value)) if type(value) is list or type(value) is dict else lambda env: value
+
+
+def constant_at(place: int, kind: str) -> Closure:
+    """A closure of the constant at a place: of an array or object a copy, since users may change a result that it is part of."""
+    return (lambda env: fresh(env[place])) if kind in ("list", "dict") else itemgetter(place)
 
 
 def holds(found: Value) -> bool:

@@ -38,6 +38,8 @@ from query.closures import (
     arity_error,
     as_field,
     as_value,
+    constant,
+    constant_at,
     located,
 )
 from query.determinism import is_invariant
@@ -81,13 +83,15 @@ class Compiler:
     def any(self, node: Argument) -> Closure:
         """A closure of whatever the term is."""
         if type(node) is not Term:
-            return _constant(node)
+            return constant(node)
         closure = self._any(node)
         return closure if self.profile is None else self.profile.watch_any(node, closure)
 
     def _any(self, node: Term) -> Closure:
         kind = node.kind
-        if kind is PARAMETER or kind is SLOT:
+        if kind is PARAMETER:
+            return constant_at(*node.args)
+        if kind is SLOT:
             return itemgetter(node.args[0])
         if kind is VAR:
             return itemgetter(self._variable(node))
@@ -107,10 +111,14 @@ class Compiler:
         """A closure of what a query gives its user: of `get` the document, which costs less than a selected row."""
         return self.value(node) if type(node) is Term and node.kind.name == "get" else self.any(node)
 
+    def shared(self, node: Argument) -> Closure:
+        """What `any` gives, but a constant is the query's own: for those who neither change it nor hand it out."""
+        return itemgetter(node.args[0]) if type(node) is Term and node.kind is PARAMETER else self.any(node)
+
     def value(self, node: Argument) -> Closure:
         """A closure of a plain value."""
         if type(node) is not Term:
-            return _constant(node)
+            return constant(node)
         declaration = BY_KIND.get(node.kind)
         if declaration is not None and "compiles_value" in declaration.hooks and not self.is_special(node):
             closure: Closure = declaration.hooks["compiles_value"](self, node)
@@ -481,10 +489,6 @@ class Compiler:
             declaration.check_arity(count)
         except ReqlServerCompileError as error:
             raise ReqlQueryLogicError(error.message, node) from None
-
-
-def _constant(value: Value) -> Closure:
-    return lambda env: value
 
 
 def has_args(node: Term) -> bool:

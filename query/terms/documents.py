@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, NoReturn, TypeAlias
 
 from query.arguments import no_object_error, union_of
-from query.closures import Closure, Env, KeepMaker, MakeKeep, as_literal, located
+from query.closures import Closure, Env, KeepMaker, MakeKeep, as_literal, fresh, located
 from query.determinism import rolls_dice
 from query.errors import ReqlError, ReqlQueryLogicError
 from query.evaluate import Compiler
@@ -310,7 +310,7 @@ def _merge_part(compiler: Compiler, arg: Argument) -> tuple[Fields, Callable[[En
 
     def bind(env: Env) -> Callable[[Value], Any]:
         found = read(env)
-        return lambda _: found
+        return lambda _: fresh(found)
 
     def bind_each(env: Env) -> Callable[[Value], Any]:
         return lambda _: read(env)

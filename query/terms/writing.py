@@ -291,7 +291,8 @@ def single_change(compiler: Compiler, node: Term) -> CompiledFunction | None:
 
 @insert.compiles
 def _(compiler: Compiler, node: Term) -> Closure:
-    find, source = table_of(compiler, node.args[0]), compiler.any(node.args[1])
+    find = table_of(compiler, node.args[0])
+    source = compiler.any(node.args[1]) if "return_changes" in node.options else compiler.shared(node.args[1])
     resolve, reads = _resolve(compiler, node), _reads(compiler, node.args[1])
     return_changes, check_durability = _return_changes(compiler, node), _check_durability(compiler, node)
     ignores = _ignores_write_hook(compiler, node)

@@ -13,7 +13,7 @@ import pytest
 import docstore
 from docstore import Connection
 from docstore.errors import ClosedError, NotAStoreError, ReadOnlyError, TransactionClosedError, TransactionError
-from query import r
+from query import Query, r
 from query.errors import (
     ReqlCursorEmpty,
     ReqlDriverCompileError,
@@ -295,6 +295,33 @@ def test_a_cursor_gives_what_is_left_of_it_as_a_list(db: Connection) -> None:
     assert cursor.next() == 0
     assert cursor.list() == [1, 2, 3]
     assert cursor.list() == []
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        r.expr({"a": [1, {"b": 2}]}),
+        r.expr([{"a": [1]}]).nth(0),
+        posts.get(1).merge({"a": [1]}),
+        posts.insert({"id": 1, "a": [1]}, conflict="replace", return_changes="always")["changes"][0]["new_val"],
+        posts.get(1).update({"a": [1, 2]}, return_changes="always")["changes"][0]["new_val"],
+        posts.map(lambda post: {"a": [1]}).nth(0),
+        r.do([1], lambda numbers: {"a": numbers}),
+        posts.get(1).merge({"a": r.literal([1])}),
+        posts.get(1).pluck("none").merge({"a": r.row["a"].default([1])}),
+    ],
+)
+def test_what_a_user_changes_in_a_result_does_not_change_the_query(db: Connection, query: Query) -> None:
+    before = query.run(db)
+    before["a"].append("more")
+    assert "more" not in query.run(db)["a"]
+
+
+def test_rows_of_a_result_share_nothing_that_a_user_may_change(db: Connection) -> None:
+    for query in (posts.merge({"tags": ["new"]}), posts.merge({"tags": r.literal(["new"])})):
+        first, second, *_ = query.run(db)
+        first["tags"].append("more")
+        assert second["tags"] == ["new"]
 
 
 def test_a_stream_gives_a_cursor_and_an_array_a_list(db: Connection) -> None:
