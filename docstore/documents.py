@@ -41,6 +41,7 @@ from query.vectors import Vector, VectorType, packed_size
 __all__ = [
     "MAX_DOCUMENT_BYTES",
     "Document",
+    "decode_alone",
     "decode_document",
     "encode_document",
     "field_decoder",
@@ -176,6 +177,13 @@ decode_document: Callable[[bytes], Document] = (
     native.documents.DocumentReader(decode_in_python, _value_of) if native.AVAILABLE else decode_in_python
 )
 """The document with this stored form; CorruptStoreError where it is none."""
+
+decode_alone: Callable[[bytes], Document] = (
+    native.documents.DocumentReader(decode_in_python, _value_of, is_for_one=True)
+    if native.AVAILABLE
+    else decode_in_python
+)
+"""The same for a document that is read alone."""
 
 
 @lru_cache(maxsize=1024)

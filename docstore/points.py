@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from docstore import native
-from docstore.documents import decode_document
+from docstore.documents import decode_alone
 from docstore.results import presented
 from docstore.scopes import scopes
 from docstore.storage.engine import MISSED, Manner
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MISSED", "PointCall", "Points", "learn_point"]
 
-_MANNER: Final = Manner(decode_document, lambda found: presented(found, {}), scopes)
+_MANNER: Final = Manner(decode_alone, lambda found: presented(found, {}), scopes)
 
 if not native.AVAILABLE:
 

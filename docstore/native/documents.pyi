@@ -10,7 +10,13 @@ class BytesReader(Reader):
     def __init__(self) -> None: ...
 
 class DocumentReader(Reader):
-    def __init__(self, fallback: Callable[[bytes], dict[str, Any]], value_of: Callable[[int, bytes], Any]) -> None: ...
+    def __init__(
+        self,
+        fallback: Callable[[bytes], dict[str, Any]],
+        value_of: Callable[[int, bytes], Any],
+        *,
+        is_for_one: bool = False,
+    ) -> None: ...
 
 class FieldReader(Reader):
     def __init__(self, name: str, fallback: Callable[[bytes], Any], value_of: Callable[[int, bytes], Any]) -> None: ...

@@ -9,6 +9,8 @@ Whatever is not as expected (an unknown type, a key that is no string, bytes tha
 not UTF-8, nesting beyond `MAX_DEPTH`) goes to the `fallback`, which decodes the same bytes in Python and knows the errors.
 
 ASCII texts of up to `TEXT_BYTES` bytes, keys and values, are kept in a table: the same text is mostly the same `str`, hashed once.
+That saves memory where many documents are kept. For a document that is read alone, looking at a `str` that was made long ago
+costs more than making one; so a reader may be told to look up keys only.
 """
 
 from cpython.bytes cimport PyBytes_FromStringAndSize, PyBytes_AS_STRING, PyBytes_GET_SIZE
@@ -98,6 +100,14 @@ cdef inline uint32_t _slot(const unsigned char* data, Py_ssize_t size) noexcept 
     return <uint32_t> (first >> 40) & (TEXT_SLOTS - 1)
 
 
+cdef inline object _new_text(const unsigned char* data, Py_ssize_t size):
+    if size and _is_ascii(data, size):
+        text = PyUnicode_New(size, 127)
+        memcpy(PyUnicode_DATA(text), data, size)
+        return text
+    return PyUnicode_DecodeUTF8(<const char*> data, size, NULL)
+
+
 cdef inline object _text(const unsigned char* data, Py_ssize_t size):
     cdef uint32_t slot
     cdef PyObject* known
@@ -115,11 +125,7 @@ cdef inline object _text(const unsigned char* data, Py_ssize_t size):
             _texts[slot] = <PyObject*> text
             Py_XDECREF(known)
             return text
-    elif size and _is_ascii(data, size):
-        text = PyUnicode_New(size, 127)
-        memcpy(PyUnicode_DATA(text), data, size)
-        return text
-    return PyUnicode_DecodeUTF8(<const char*> data, size, NULL)
+    return _new_text(data, size)
 
 
 cdef inline Py_ssize_t _text_size(Input* source) except -1:
@@ -183,7 +189,7 @@ cdef object _value(Reader reader, Input* source, int depth):
         return PyLong_FromLongLong(head)
     if 0xA0 <= head <= 0xBF or 0xD9 <= head <= 0xDB:
         size = _text_size(source)
-        text = _text(source.at, size)
+        text = _new_text(source.at, size) if reader.is_for_one else _text(source.at, size)
         source.at += size
         return text
     if head >= 0xE0:
@@ -268,11 +274,12 @@ cdef object _value(Reader reader, Input* source, int depth):
 
 cdef class Reader:
     """What turns stored documents into dicts. `fallback(bytes)` decodes what is unexpected, `value_of(code, bytes)` the
-    values of extension types."""
+    values of extension types. `is_for_one`: documents are read one at a time, and not kept beside others."""
 
-    def __init__(self, fallback, value_of):
+    def __init__(self, fallback, value_of, *, bint is_for_one=False):
         self.fallback = fallback
         self.value_of = value_of
+        self.is_for_one = is_for_one
 
     def __call__(self, bytes data not None):
         return self.read(<const unsigned char*> PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))

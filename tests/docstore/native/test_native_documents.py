@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from docstore.documents import (
+    decode_alone,
     decode_document,
     decode_in_python,
     encode_document,
@@ -48,6 +49,7 @@ def test_documents_need_no_help_from_python(document: dict[str, Any]) -> None:
 def test_a_document_is_decoded_as_python_decodes_it(document: dict[str, Any]) -> None:
     data = encode_document(document)
     assert outcome(decode_document, data) == outcome(decode_in_python, data)
+    assert outcome(decode_alone, data) == outcome(decode_in_python, data)
 
 
 @given(strategies.documents(), st.lists(st.tuples(st.integers(0), st.integers(0, 255)), max_size=3), st.integers(0, 9))
@@ -59,6 +61,7 @@ def test_damaged_bytes_are_decoded_or_refused_as_python_does(
         damaged[at % len(damaged)] = byte
     data = bytes(damaged[: max(1, len(damaged) - cut)])
     assert outcome(decode_document, data) == outcome(decode_in_python, data)
+    assert outcome(decode_alone, data) == outcome(decode_in_python, data)
 
 
 @given(strategies.documents(), st.frozensets(strategies.names(), min_size=1, max_size=5))
