@@ -204,8 +204,8 @@ class WriteTransaction(ReadTransaction, Protocol):
     def remove_many(self, space: int, entries: Iterable[tuple[bytes, bytes]]) -> int:
         """Remove many (key, member); how many were there."""
 
-    def apply(self, batch: Batch) -> None:
-        """Write a batch, in the order: entries that go, entries that come, rows. No interrupt comes between."""
+    def apply(self, *batches: Batch) -> None:
+        """Write batches, each in the order: entries that go, entries that come, rows. No interrupt comes between."""
 
     def before(self) -> AbstractContextManager[ReadTransaction]:
         """What has been committed before this transaction, for reading much before it has written anything."""

@@ -111,6 +111,29 @@ class LmdbEngine:
             raise GrowNeeded("The memory map has too little room for a group of soft writes.")
         return self._begin_write(timeout_seconds)
 
+    def lock_is_wanted(self) -> bool:
+        """See `soft.Beginner`."""
+        lock = self._store.lock
+        return lock is None or lock.may_have_waiters
+
+    def begin_snapshot(self) -> LmdbRead:
+        """See `soft.Beginner`."""
+        store = self._store
+        return NativeRead(store) if store.map_address else LmdbRead(store)
+
+    def begin_next(self) -> LmdbWrite:
+        """See `soft.Beginner`."""
+        self._store.forget_dead_readers()
+        return LmdbWrite(self._store)
+
+    def release_lock(self) -> None:
+        """See `soft.Beginner`."""
+        store = self._store
+        if store.lock is not None:
+            store.lock.release(get_ident())
+        if not store.holders:
+            store.dispose_if_unused()
+
     def _begin_write(self, timeout_seconds: float | None) -> LmdbWrite:
         store, lock = self._store, self._store.lock
         if self._read_only or lock is None:

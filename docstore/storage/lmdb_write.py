@@ -19,7 +19,8 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from itertools import chain, starmap
+from itertools import starmap
+from operator import call
 from threading import get_ident
 from types import TracebackType
 from typing import Any, Final, Self
@@ -59,14 +60,17 @@ class LmdbWrite(LmdbRead):
     """See `WriteTransaction`. The caller of a transaction without parent holds the write lock, which its end releases."""
 
     __slots__ = (
+        "_apply_count",
         "_delete",
         "_full",
         "_nested",
         "_note",
         "_parent",
         "_put",
+        "applied",
         "committed",
         "is_torn",
+        "keeps_lock",
         "number",
         "schema",
         "write_count",
@@ -76,7 +80,12 @@ class LmdbWrite(LmdbRead):
         self.closed = True
         self.committed = False
         self.is_torn = False
+        self.keeps_lock = False
+        """Whether its end leaves the write lock with the thread, for another transaction."""
         self.schema: Any = None
+        self.applied: dict[tuple[int, bytes], bytes] = {}
+        """What `apply` has written in maps."""
+        self._apply_count = 0
         self.thread = get_ident()
         self._store = store
         self._parent = parent
@@ -121,21 +130,34 @@ class LmdbWrite(LmdbRead):
         except lmdb.Error as error:
             raise self._failure(error) from error
 
-    def apply(self, batch: Batch) -> None:
+    def apply(self, *batches: Batch) -> None:
         """See `WriteTransaction.apply`. All is done by functions in C, called by one in C: interrupts wait for its end."""
-        maps, multimaps, put = self._maps, self._store.multimaps, self._put
-        removals = [(prefixes[space] + key, member, multimaps) for space, key, member in batch.gone]
-        puts = [(prefixes[space] + key, member, True, True, False, multimaps) for space, key, member in batch.come]
-        puts += [(prefixes[space] + key, value, True, True, False, maps) for space, key, value in batch.rows]
-        done: list[bool] = []
+        maps, multimaps, put, delete = self._maps, self._store.multimaps, self._put, self._delete
+        calls: list[tuple[Any, ...]] = []
+        for rows, gone, come in batches:
+            for space, key, member in gone:
+                calls.append((delete, prefixes[space] + key, member, multimaps))
+            for space, key, member in come:
+                calls.append((put, prefixes[space] + key, member, True, True, False, multimaps))
+            for space, key, value in rows:
+                calls.append((put, prefixes[space] + key, value, True, True, False, maps))
+            calls.append((self.applied.update, {(space, key): value for space, key, value in rows}))
+        done: list[Any] = []
+        steps = starmap(call, calls)
         self.write_count += 1
-        self.is_torn = True
+        self._apply_count += 1
         try:
-            done.extend(chain(starmap(self._delete, removals), starmap(put, puts)))
+            self.is_torn = True  # no interrupt comes between this and the call
+            done.extend(steps)
         except lmdb.Error as error:
             raise self._failure(error) from error
         finally:
-            self.is_torn = len(done) != len(removals) + len(puts)
+            self.is_torn = self.is_torn and len(done) != len(calls)
+
+    @property
+    def is_applied(self) -> bool:
+        """Whether all that it has written was written by `apply`, and so is in `applied`."""
+        return self._apply_count == self.write_count
 
     def put_new(self, space: int, key: bytes, value: bytes) -> bool:
         """See `WriteTransaction.put_new`."""
@@ -264,12 +286,13 @@ class LmdbWrite(LmdbRead):
         elif lock is not None and lock.threads.owner == self.thread:
             if self.write_count and not self.committed:
                 self.committed = store.environment.info()["last_txnid"] >= self.number
-            lock.release(self.thread)
+            if not self.keeps_lock:
+                lock.release(self.thread)
         store.gate.guests.pop(id(self), None)
         self._txn, self._get, self._put, self._delete = ENDED, ENDED.get, ENDED.get, ENDED.get
         self._note = None
         self.closed = True
-        if not store.holders:
+        if not store.holders and not self.keeps_lock:
             store.dispose_if_unused()
 
     def _check_open(self) -> None:

@@ -32,6 +32,7 @@ from docstore.errors import BusyError
 from docstore.limits import POLL_MAX_SECONDS, POLL_MIN_SECONDS
 
 _SET_OFD: Final[int | None] = getattr(fcntl, "F_OFD_SETLK", None)
+_GET_OFD: Final[int | None] = getattr(fcntl, "F_OFD_GETLK", None)
 _TURNSTILE_BYTE: Final = 2**62
 
 
@@ -107,6 +108,14 @@ class ProcessLock:
         finally:
             self._leave_turnstile()
 
+    @property
+    def may_have_waiters(self) -> bool:
+        """Whether another process may be waiting for the lock: where there is no turnstile, nobody knows."""
+        if _GET_OFD is None:
+            return True
+        found = fcntl.fcntl(self._descriptor, _GET_OFD, _one_byte(fcntl.F_WRLCK))
+        return bool(struct.unpack_from("@h", found)[0] != fcntl.F_UNLCK)
+
     def release(self) -> None:
         """Give the lock back."""
         fcntl.flock(self._descriptor, fcntl.LOCK_UN)
@@ -169,6 +178,11 @@ class WriteLock:
         if not self._processes.acquire(deadline):
             self.release(get_ident())
             raise BusyError(self._busy("another process", timeout_seconds))
+
+    @property
+    def may_have_waiters(self) -> bool:
+        """Whether anybody may be waiting for the right to write."""
+        return self.threads.has_waiters or self._processes.may_have_waiters
 
     def release(self, thread: int) -> None:
         """Give the right to write to the next; nothing where the thread does not have it."""

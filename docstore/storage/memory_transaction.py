@@ -201,14 +201,15 @@ class MemoryWrite(MemoryRead):
         self._check_key(key)
         self._set(self._state.maps, space, key, value)
 
-    def apply(self, batch: Batch) -> None:
+    def apply(self, *batches: Batch) -> None:
         """See `WriteTransaction.apply`. An interrupt may break it off, which undoes the transaction: it is no soft one."""
-        for entry in batch.gone:
-            self.remove(*entry)
-        for entry in batch.come:
-            self.add(*entry)
-        for row in batch.rows:
-            self.put(*row)
+        for batch in batches:
+            for entry in batch.gone:
+                self.remove(*entry)
+            for entry in batch.come:
+                self.add(*entry)
+            for row in batch.rows:
+                self.put(*row)
 
     def put_new(self, space: int, key: bytes, value: bytes) -> bool:
         """See `WriteTransaction.put_new`."""

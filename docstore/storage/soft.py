@@ -7,6 +7,13 @@ when anybody else in this process wants to read or to write: so all reads of the
 is that of the queries. Other processes see them, and find the write lock free, after the commit. What a crash loses is the
 group that was open: whole writes, the last ones, all of them.
 
+**While a group is committed** nobody can write to LMDB. So that a loop of small writes does not wait for the disk, they go to
+an `Overlay` meanwhile (`overlay.py`), which the next group takes over: it begins at once, without letting go of the write
+lock, and is due `SOFT_SECONDS` after the first of them. Then a crash loses two groups. Writes wait as ever where anybody else
+wants the lock or the open group's writes, where the group holds what no overlay can know (it is for `apply` only), and
+where the commit takes longer than `SOFT_SECONDS`: so nothing is answered that would not be on its way to the disk by then,
+or wait for no more than one commit.
+
 **Threads.** LMDB's mutex has to be unlocked by the thread that locked it, and whoever wrote last may never come again. So one
 thread, the *keeper*, begins and commits the groups, and wakes for nothing else; the writes between run in the threads that
 ask for them, one at a time.
@@ -28,45 +35,64 @@ from contextlib import contextmanager
 from signal import SIGINT
 from threading import Lock, Thread, current_thread, get_ident, main_thread
 from types import FrameType
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar, cast
 
 from docstore import faults
 from docstore.errors import BusyError, ClosedError, SoftWritesLostError
 from docstore.limits import SOFT_LARGE_SECONDS, SOFT_SECONDS
-from docstore.storage.engine import WriteTransaction
+from docstore.storage.engine import ReadTransaction, WriteTransaction
 from docstore.storage.lock import FifoLock
+from docstore.storage.overlay import Overlay, SoftWrite
 
 Result = TypeVar("Result")
 
 _FOR_EVER: Final = 1e6
 """Seconds."""
 
+_BROKEN_OFF: Final = "a write was broken off."
+
 
 class Beginner(Protocol):
-    """Who begins a write transaction in the calling thread; `GrowNeeded` where the map has not much room left."""
+    """An engine, as far as the groups know it."""
 
-    def begin_soft(self, timeout_seconds: float) -> WriteTransaction:
-        """As `Engine.begin_write`."""
+    def begin_soft(self, timeout_seconds: float) -> SoftWrite:
+        """As `Engine.begin_write`, in the calling thread; `GrowNeeded` where the map has not much room left."""
+
+    def begin_next(self) -> SoftWrite:
+        """Begin a write transaction with the write lock that an earlier one has kept."""
+
+    def begin_snapshot(self) -> ReadTransaction:
+        """A snapshot of the last commit, whatever group is open."""
+
+    def lock_is_wanted(self) -> bool:
+        """Whether anybody may be waiting for the write lock."""
+
+    def release_lock(self) -> None:
+        """Give up the write lock that a transaction has kept; nothing where there is none."""
 
 
 class SoftWrites:
-    """The open group of one store in this process. Usable by any thread."""
+    """The groups of one store in this process. Usable by any thread."""
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self.group: WriteTransaction | None = None
-        """The transaction of the open group."""
+        self.group: SoftWrite | None = None
+        """The transaction of the open group, or of the one that is being committed."""
+        self._overlay: Overlay | None = None
+        """What takes writes while the group is being committed."""
         self._turn = FifoLock()  # whose write runs, or the commit
         self._mutex = Lock()  # guards what follows
         self._bell = Lock()
         self._waiting: list[Any] = []
         self._wanted: tuple[Beginner, float] | None = None
         self._refusal: BaseException | None = None
-        self._spoiled = False
+        self._spoiled: str | None = None
         self._hurried = False
         self._stopping = False
         self._lost: str | None = None
         self._began = self._due = 0.0
+        self._newest = self._ended = 0
+        """The numbers of the group that takes writes, and of the last one that has ended."""
         self._keeper: Thread | None = None
         self._process = os.getpid()
 
@@ -80,26 +106,29 @@ class SoftWrites:
     ) -> Result:
         """Run a closure, which computes first and writes then, in the open group; `at_once`: by a single `apply`."""
         me = get_ident()
+        is_due = False
         try:
             self._take_turn(timeout_seconds)
-            while self._spoiled:
+            while self._must_wait(at_once=at_once):
                 self._turn.release(me)
-                self.settle()
+                self._wait_for_commit()
                 self._take_turn(timeout_seconds)
             if self._lost is not None:
                 self._tell_loss()
-            transaction = self.group or self._begin(beginner, timeout_seconds)
-            began = time.monotonic()
+            if self._overlay is not None:
+                return closure(cast(WriteTransaction, self._overlay))
+            transaction: SoftWrite = self.group or self._begin(beginner, timeout_seconds)
             if at_once:
                 try:
                     result = closure(transaction)
                 finally:
-                    self._spoiled = transaction.is_torn
+                    if transaction.is_torn:
+                        self._spoiled = _BROKEN_OFF
             else:
                 result = self._run_guarded(closure, transaction)
-            ended = time.monotonic()
-            if ended - began > SOFT_SECONDS / 4:
-                self._due = min(ended + SOFT_SECONDS, self._began + SOFT_LARGE_SECONDS)
+            is_due = time.monotonic() >= self._due
+            if is_due and at_once:
+                self._divert(beginner, transaction)
         finally:
             interrupt: KeyboardInterrupt | None = None
             while self._turn.owner == me:
@@ -111,18 +140,63 @@ class SoftWrites:
                 raise interrupt
             if self._spoiled:
                 self.hurry()
-        if ended >= self._due:
-            self.settle()
+        if is_due:
+            self._ring_for_commit(is_small=at_once)
         return result
 
+    def _must_wait(self, *, at_once: bool) -> bool:
+        """Whether no write can run before a commit has ended. With the turn."""
+        self._catch_up()
+        overlay = self._overlay
+        if overlay is not None and (not at_once or self._hurried or overlay.is_overdue):
+            return True
+        return self._spoiled is not None
+
+    def _wait_for_commit(self) -> None:
+        """Return when the commit that is under way has ended."""
+        if self._spoiled:
+            self.settle()
+        else:
+            self._wait(lambda: self._overlay is None or self._overlay.next is not None)
+
+    def _ring_for_commit(self, *, is_small: bool) -> None:
+        """Have the group committed that is due; whoever writes much waits for it."""
+        if is_small:
+            with self._mutex:
+                self._ring()
+        else:
+            self.settle()
+
+    def _divert(self, beginner: Beginner, group: SoftWrite) -> None:
+        """Have the writes that come while a group is committed go to an overlay, if nobody else waits. With the turn."""
+        if group.is_applied and not (self._spoiled or self._hurried or self._stopping or beginner.lock_is_wanted()):
+            group.keeps_lock = True
+            self._overlay = Overlay(group, beginner.begin_snapshot)
+
+    def _catch_up(self) -> None:
+        """Write what an overlay has, as soon as there is a transaction for it. With the turn; may be done twice."""
+        overlay = self._overlay
+        if overlay is not None and overlay.next is not None:
+            overlay.close()
+            try:
+                overlay.next.apply(*overlay.batches)
+            except Exception as error:  # noqa: BLE001 - told to the next who reads or writes
+                self._spoiled = str(error)
+            self._overlay = None
+
     def _run_guarded(self, closure: Callable[[WriteTransaction], Result], transaction: WriteTransaction) -> Result:
-        count = transaction.write_count
+        count, began = transaction.write_count, time.monotonic()
         with _uninterrupted():
             try:
-                return closure(transaction)
+                result = closure(transaction)
             except BaseException:
-                self._spoiled = transaction.write_count != count
+                if transaction.write_count != count:
+                    self._spoiled = _BROKEN_OFF
                 raise
+        ended = time.monotonic()
+        if ended - began > SOFT_SECONDS / 4:
+            self._due = min(ended + SOFT_SECONDS, self._began + SOFT_LARGE_SECONDS)
+        return result
 
     def hurry(self) -> None:
         """Have the open group committed as soon as may be, without waiting for it."""
@@ -131,11 +205,13 @@ class SoftWrites:
             self._ring()
 
     def settle(self) -> None:
-        """Return when the group that is open has been committed; SoftWritesLostError where it could not be."""
-        group = self.group
-        if group is not None and current_thread() is not self._keeper:
-            self.hurry()
-            self._wait(lambda: self.group is not group or self._keeper is None)
+        """Return when all that has been answered is committed; SoftWritesLostError where it could not be."""
+        if self.group is not None and current_thread() is not self._keeper:
+            with self._mutex:
+                newest = self._newest + (self._overlay is not None and self._overlay.is_ahead)
+                self._hurried = True
+                self._ring()
+            self._wait(lambda: self._ended >= newest or self._keeper is None)
         if self._lost is not None:
             self._tell_loss()
 
@@ -160,7 +236,7 @@ class SoftWrites:
             f"{self._path}: soft writes that had been answered could not be committed, and are lost: {lost}"
         )
 
-    def _begin(self, beginner: Beginner, timeout_seconds: float) -> WriteTransaction:
+    def _begin(self, beginner: Beginner, timeout_seconds: float) -> SoftWrite:
         """Have the keeper begin a group. With the turn."""
         with self._mutex:
             self._wanted, self._refusal = (beginner, timeout_seconds), None
@@ -216,7 +292,7 @@ class SoftWrites:
                 self._tell()
 
     def _keep_group(self, beginner: Beginner, timeout_seconds: float) -> None:
-        """Begin a group, wait until it is due, and commit it."""
+        """Begin a group, wait until it is due, and commit it; so with those that follow it."""
         group, refusal = None, None
         try:
             group = beginner.begin_soft(timeout_seconds)
@@ -225,13 +301,14 @@ class SoftWrites:
         with self._mutex:
             self._wanted, self._refusal, self.group = None, refusal, group
             self._hurried = False
+            self._newest += group is not None
             self._began = time.monotonic()
             self._due = self._began + SOFT_SECONDS
             self._tell()
         while self.group is not None:
             while not self._is_due:
                 self._bell.acquire(timeout=max(0.0, self._due - time.monotonic()))
-            self._end(self.group)
+            self._end(beginner)
         with self._mutex:
             self._tell()
 
@@ -239,27 +316,67 @@ class SoftWrites:
     def _is_due(self) -> bool:
         return self._hurried or self._stopping or time.monotonic() >= self._due
 
-    def _end(self, group: WriteTransaction) -> None:
-        """Commit, unless a write that was under way has put that off."""
+    def _end(self, beginner: Beginner) -> None:
+        """Commit the group, unless a write that was under way has put that off."""
         me = get_ident()
         try:
-            self._turn.acquire(_FOR_EVER)
-            if not self._is_due:
-                return
-            try:
-                if self._spoiled:
-                    group.abort()
-                    self._lost = "a write was broken off."
-                else:
-                    faults.reach("before_commit")
-                    group.commit()
-                    faults.reach("after_commit")
-            except Exception as error:  # noqa: BLE001 - told to the next who reads or writes
-                self._lost = str(error)
-                group.abort()
-            self.group, self._spoiled = None, False
+            if self._overlay is None or self._overlay.next is not None:
+                self._turn.acquire(_FOR_EVER)
+                self._catch_up()
+                if not self._is_due:
+                    return
+                if self._overlay is None and self.group is not None:
+                    self._divert(beginner, self.group)
+                if self._overlay is not None:
+                    self._turn.release(me)
+            lost = self._commit()
+            overlay = self._overlay
+            if overlay is not None and (lost is not None or not overlay.batches):
+                self._turn.acquire(_FOR_EVER)
+            self._follow(beginner, lost)
         finally:
             self._turn.release(me)
+
+    def _commit(self) -> str | None:
+        """Commit the group; if that fails, why."""
+        group = self.group
+        assert group is not None
+        try:
+            if self._spoiled:
+                group.abort()
+                return self._spoiled
+            faults.reach("before_commit")
+            group.commit()
+            faults.reach("after_commit")
+        except Exception as error:  # noqa: BLE001 - told to the next who reads or writes
+            group.abort()
+            return str(error)
+        return None
+
+    def _follow(self, beginner: Beginner, lost: str | None) -> None:
+        """After a commit: what has come meanwhile makes the next group, or is lost with this one."""
+        overlay, following = self._overlay, None
+        if overlay is not None and overlay.batches and lost is None:
+            try:
+                following = beginner.begin_next()
+            except Exception as error:  # noqa: BLE001 - told to the next who reads or writes
+                lost = str(error)
+                if self._turn.owner != get_ident():
+                    self._turn.acquire(_FOR_EVER)
+        if following is None:
+            beginner.release_lock()
+        with self._mutex:
+            self._lost, self._spoiled = lost or self._lost, None
+            self._ended, self._newest = self._newest, self._newest + 1
+            self.group = following
+            if following is None or overlay is None:
+                if overlay is not None:
+                    overlay.close()
+                self._overlay, self._ended = None, self._newest
+            else:
+                self._began, self._due = overlay.began, overlay.began + SOFT_SECONDS
+                overlay.next = following
+            self._tell()
 
 
 @contextmanager
