@@ -11,6 +11,7 @@ MODULES = (
     "docstore.native.pages",
     "docstore.native.points",
     "docstore.native.rows",
+    "docstore.native.vectors",
     "query.native.copying",
 )
 

@@ -25,6 +25,12 @@ class Rows(Protocol):
     def read_some(self, decode: Callable[[bytes], Any], places: Sequence[int]) -> list[Any]:
         """The same for the rows at some places."""
 
+    def parted(self) -> tuple[list[bytes], bytes]:
+        """The heads of the rows that there are, and side by side what follows these.
+
+        A value begins with the size of its head in two bytes, big endian; ValueError with one that is too short.
+        """
+
     def candidates(self, conditions: Conditions) -> Sequence[int]:
         """The places of all rows that may meet some conditions on documents, of others too."""
 
@@ -58,6 +64,19 @@ class ListRows:
         """See `Rows`."""
         values = self._values
         return [None if (data := values[place]) is None else decode(data) for place in places]
+
+    def parted(self) -> tuple[list[bytes], bytes]:
+        """See `Rows`."""
+        heads: list[bytes] = []
+        tails: list[bytes] = []
+        for data in self._values:
+            if data is not None:
+                end = 2 + int.from_bytes(data[:2], "big")
+                if len(data) < max(end, 2):
+                    raise ValueError(data)
+                heads.append(data[2:end])
+                tails.append(data[end:])
+        return heads, b"".join(tails)
 
     def candidates(self, conditions: Conditions) -> Sequence[int]:
         """See `Rows`."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from docstore.documents import decode_document
 from docstore.errors import CorruptStoreError
 from docstore.indexes.vector.filtering import Gathered, Passing, is_gathered
 from docstore.indexes.vector.lists import State
-from docstore.indexes.vector.records import member_key, ordinal_key, unpack_places, unpack_vector_record
+from docstore.indexes.vector.records import member_key, vectors_at
 from docstore.indexes.vector.scoring import distances, prepare
 from docstore.storage.engine import ReadTransaction
 from query.runtime import Document, Keep
@@ -41,26 +41,29 @@ class Wanted:
 
 def gather(engine: ReadTransaction, state: State, members: Iterable[bytes]) -> Gathered:
     """The vectors of documents."""
-    places = [data for data in engine.get_many(state.space, [member_key(one) for one in members]) if data is not None]
-    return gather_vectors(engine, state, [ordinal for data in places for ordinal, _, _ in unpack_places(data)])
+    return gather_vectors(engine, state, _ordinals_of(engine, state, members))
 
 
-def gather_vectors(engine: ReadTransaction, state: State, ordinals: list[int]) -> Gathered:
+def _ordinals_of(engine: ReadTransaction, state: State, members: Iterable[bytes]) -> Any:
+    """The ordinals of the vectors of documents."""
+    found = engine.get_many(state.space, [member_key(one) for one in members])
+    places = b"".join([data for data in found if data is not None])
+    if len(places) % _PLACE.itemsize:
+        raise CorruptStoreError(f"Expected the places of vectors but found {places[:40].hex()}.")
+    return np.frombuffer(places, _PLACE)["ordinal"].astype(np.int64)
+
+
+def gather_vectors(engine: ReadTransaction, state: State, ordinals: Any) -> Gathered:
     """Some vectors, side by side."""
-    keys = [ordinal_key(ordinal) for ordinal in ordinals]
-    found = [unpack_vector_record(data) for data in engine.get_many(state.space, keys) if data is not None]
-    rows = [row for _, row in found]
-    return Gathered([member for member, _ in found], rows, prepare(state.form, b"".join(rows)))
+    members, packed = vectors_at(engine, state.space, ordinals)
+    return Gathered(members, packed, prepare(state.form, packed))
 
 
 def passing_of(engine: ReadTransaction, state: State, members: Iterable[bytes]) -> Passing:
     """The vectors of the documents that a filter lets through."""
-    members = list(members)
-    found = [data for data in engine.get_many(state.space, [member_key(one) for one in members]) if data is not None]
-    places = np.frombuffer(b"".join(found), _PLACE)
-    ordinals = places["ordinal"].astype(np.int64)
+    ordinals = _ordinals_of(engine, state, members)
     few = is_gathered(len(ordinals), state.head.vectors, state.form.dimensions)
-    gathered = gather_vectors(engine, state, ordinals.tolist()) if few else None
+    gathered = gather_vectors(engine, state, ordinals) if few else None
     return Passing(ordinals, state.head.next_ordinal, gathered)
 
 
@@ -68,13 +71,11 @@ def nearest_of(
     engine: ReadTransaction, state: State, table: TableDefinition, wanted: Wanted, ordinals: list[int]
 ) -> list[Answer]:
     """The nearest of some vectors, of which some may be gone."""
-    records = engine.get_many(state.space, [ordinal_key(ordinal) for ordinal in ordinals])
-    found = [unpack_vector_record(data) for data in records if data is not None]
-    if not found:
+    members, packed = vectors_at(engine, state.space, np.array(ordinals, np.int64))
+    if not members:
         return []
-    dists = distances(state.form, wanted.query, [row for _, row in found]).tolist()
     nearest: dict[bytes, float] = {}
-    for (member, _), dist in zip(found, dists, strict=True):
+    for member, dist in zip(members, distances(state.form, wanted.query, packed), strict=True):
         if dist < nearest.get(member, np.inf) and (wanted.max_dist is None or dist <= wanted.max_dist):
             nearest[member] = dist
     return with_documents(engine, table, nearest, wanted.results)

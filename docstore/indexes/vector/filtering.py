@@ -44,21 +44,27 @@ KEPT_BYTES: Final = 64 * 2**20
 """Sets of rows that are kept in one commit, and the memory that they may take."""
 
 
-_ROW_BYTES: Final = 200
+_ROW_BYTES: Final = 100
 """What Python's objects take beside the numbers of a vector."""
 
 
 class Gathered:
     """Vectors of some documents, side by side."""
 
-    __slots__ = ("members", "nbytes", "prepared", "rows")
+    __slots__ = ("members", "nbytes", "packed", "prepared")
 
-    def __init__(self, members: list[bytes], rows: list[bytes], prepared: Prepared) -> None:
+    def __init__(self, members: list[bytes], packed: bytes, prepared: Prepared) -> None:
         self.members = members
-        self.rows = rows
+        self.packed = packed
         self.prepared = prepared
-        self.nbytes = prepared.nbytes + sum(map(len, rows)) + _ROW_BYTES * len(rows)
+        self.nbytes = prepared.nbytes + len(packed) + _ROW_BYTES * len(members)
         """The memory that it takes, about."""
+
+    def at(self, places: Any) -> tuple[list[bytes], bytes]:
+        """Some of the documents' keys, and their vectors, one after the other."""
+        members = self.members
+        rows = np.frombuffer(self.packed, np.uint8).reshape(len(members), -1)
+        return [members[place] for place in places.tolist()], rows[places].tobytes()
 
 
 class Passing:

@@ -8,8 +8,8 @@ was read first goes. Any thread may read.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any, Final, cast
 
 import numpy as np
@@ -22,12 +22,11 @@ from docstore.indexes.vector.records import (
     Head,
     blocks_of,
     list_key,
-    ordinal_key,
     read_head,
     segment_key,
     split_block,
     unpack_list,
-    unpack_vector_record,
+    vectors_at,
 )
 from docstore.indexes.vector.scoring import Prepared, prepare
 from docstore.indexes.vector.segments import Codes, read_gone, segments_of, together, unpack_segment
@@ -102,10 +101,11 @@ cache: Final = _Cache()
 class Layout:
     """The lists of an index and their centroids."""
 
-    __slots__ = ("_prepared", "centroids", "halves", "numbers", "place_of")
+    __slots__ = ("_prepared", "array", "centroids", "halves", "numbers", "place_of")
 
     def __init__(self, numbers: list[int], centroids: Any) -> None:
         self.numbers = numbers
+        self.array = np.array(numbers)
         self.centroids = centroids
         self.halves = 0.5 * np.einsum("ij,ij->i", centroids, centroids)
         self.place_of = {number: place for place, number in enumerate(numbers)}
@@ -227,6 +227,14 @@ class State:
             self._gone = np.concatenate([np.isin(one.ordinals, gone) for one in codes])
         return self._gone
 
+    def lists(self, engine: ReadTransaction, numbers: Sequence[int]) -> Sequence[ListData]:
+        """The vectors of some lists."""
+        if self._generation == cache.generation:
+            held = self._held
+            with suppress(KeyError):
+                return [held[number] for number in numbers]
+        return [self.list(engine, number) for number in numbers]
+
     def list(self, engine: ReadTransaction, number: int) -> ListData:
         """The vectors of a list."""
         if self._generation != cache.generation:
@@ -242,12 +250,10 @@ class State:
         if self.coder.exact:
             return data.ordinals, data.prepared
         if data.exact is None:
-            keys = [ordinal_key(ordinal) for ordinal in data.ordinals.tolist()]
-            records = engine.get_many(self.space, keys)
-            rows = [unpack_vector_record(record)[1] for record in records if record is not None]
-            if len(rows) < len(keys):
+            members, packed = vectors_at(engine, self.space, data.ordinals)
+            if len(members) < len(data.ordinals):
                 raise CorruptStoreError(f"A vector of the list {number} of a vector index is not there.")
-            data.exact = prepare(self.form, b"".join(rows))
+            data.exact = prepare(self.form, packed)
             cache.grew(data.exact.nbytes)
         return data.ordinals, data.exact
 

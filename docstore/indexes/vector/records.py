@@ -218,6 +218,22 @@ def unpack_vector_record(data: bytes) -> tuple[bytes, bytes]:
     return data[2:end], data[end:]
 
 
+def ordinal_keys(ordinals: Any) -> list[bytes]:
+    """The keys of vectors, of an array of ordinals."""
+    packed = ordinals.astype(">u8").tobytes()
+    return [ORDINAL_PREFIX + packed[at : at + 8] for at in range(0, len(packed), 8)]
+
+
+def vectors_at(engine: ReadTransaction, space: int, ordinals: Any) -> tuple[list[bytes], bytes]:
+    """The documents' keys of the vectors that there are of an array of ordinals, and the vectors, one after the other."""
+    try:
+        return engine.rows(space, ordinal_keys(ordinals)).parted()
+    except ValueError as error:
+        raise CorruptStoreError(
+            f"Expected the record of a vector but found {bytes(error.args[0])[:40].hex()}."
+        ) from None
+
+
 def unpack_places(data: bytes) -> list[tuple[int, int, int]]:
     """Where the vectors of a document are: the ordinal, the list and the block of each."""
     if len(data) % PLACE.size:

@@ -20,6 +20,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from docstore import native
 from docstore.indexes.vector.reading import Form
 from query.measures import OF_BITS
 from query.vectors import Vector
@@ -125,17 +126,24 @@ def _jaccard(words: Any) -> Score:
 _DOUBLES: Final = np.float64
 
 
-def distances(form: Form, query: Vector, packed: list[bytes]) -> Any:
-    """The exact distances of packed vectors, in doubles; of `hamming` whole numbers."""
+def distances(form: Form, query: Vector, packed: bytes) -> list[Any]:
+    """The exact distances of packed vectors, one after the other, in doubles; of `hamming` whole numbers."""
+    if native.AVAILABLE and form.type == "float32":
+        return native.vectors.distances(packed, query.numpy().astype(np.float32, copy=False), form.measure)
+    found: list[Any] = _distances(form, query, packed).tolist()
+    return found
+
+
+def _distances(form: Form, query: Vector, packed: bytes) -> Any:
     if form.measure in OF_BITS:
-        rows = np.frombuffer(b"".join(packed), np.uint8).reshape(len(packed), -1)
+        rows = np.frombuffer(packed, np.uint8).reshape(-1, form.row_bytes)
         wanted = np.frombuffer(query.data, np.uint8)
         if form.measure == "hamming":
             return np.bitwise_count(rows ^ wanted).sum(axis=1, dtype=np.int64)
         both = np.bitwise_count(rows & wanted).sum(axis=1, dtype=np.int64)
         either = np.bitwise_count(rows | wanted).sum(axis=1, dtype=np.int64)
         return np.where(either > 0, 1 - both / np.maximum(either, 1), 0.0)
-    rows, wanted = form.array(b"".join(packed)).astype(_DOUBLES), query.numpy().astype(_DOUBLES)
+    rows, wanted = form.array(packed).astype(_DOUBLES), query.numpy().astype(_DOUBLES)
     if form.measure == "l2":
         return np.sqrt(np.square(rows - wanted).sum(axis=1))
     if form.measure == "l1":

@@ -29,7 +29,7 @@ from docstore.indexes.vector.answers import Answer, Wanted, gather_vectors, pass
 from docstore.indexes.vector.codes import Bits, BitScorer, Bytes, NativeBitScorer, least
 from docstore.indexes.vector.filtering import DOUBTED, LEAST_TESTED, SAMPLED, Gathered, Known, Passing
 from docstore.indexes.vector.lists import State
-from docstore.indexes.vector.records import ordinal_key, unpack_vector_record
+from docstore.indexes.vector.records import ordinal_key, unpack_vector_record, vectors_at
 from docstore.indexes.vector.scoring import Score, distances, scorer
 from docstore.storage.engine import ReadTransaction
 from query.runtime import Keep
@@ -70,8 +70,8 @@ ROUGH: Final = 8
 """Candidates by bits for each of them that are scored anew by signs against numbers."""
 
 
-Fetch = Callable[[Any], list[tuple[bytes, bytes]]]
-"""Gives the (document's key, packed vector) of candidates by their places."""
+Fetch = Callable[[Any], tuple[list[bytes], bytes]]
+"""Gives the documents' keys of candidates by their places, and their packed vectors, one after the other."""
 
 
 class Search:
@@ -109,12 +109,9 @@ class Search:
 
     def by_rows(self, gathered: Gathered) -> list[Answer]:
         """The nearest of some documents, all of which the filter lets through."""
-        if not gathered.rows:
+        if not gathered.members:
             return []
-        members, rows = gathered.members, gathered.rows
-        picked = self._pick(
-            self.score(gathered.prepared), lambda places: [(members[place], rows[place]) for place in places], None
-        )
+        picked = self._pick(self.score(gathered.prepared), gathered.at, None)
         assert picked is not None
         return picked
 
@@ -183,7 +180,7 @@ class Search:
         """What passes the filter, side by side; None where it is yet to be picked out of the lists."""
         vectors, form = self.state.head.vectors, self.form
         if passing.gathered is None and passing.is_worth_gathering(vectors, form.dimensions, form.row_bytes):
-            passing.gathered = gather_vectors(self.engine, self.state, passing.ordinals.tolist())
+            passing.gathered = gather_vectors(self.engine, self.state, passing.ordinals)
         return passing.gathered
 
     def _apply_filter(self, scan: Callable[[], Iterable[bytes]]) -> Passing:
@@ -199,14 +196,14 @@ class Search:
         if not self._ordinals:
             return []
         if self._chooser is not None:
-            return self._answers_by_codes(self._best_bits, sum(map(len, self._ordinals)))
+            return self._answers_by_codes(self._best_bits)
         scores = _joined(self._scores)
         if self._rough is not None:
-            return self._answers_by_codes(partial(self._best_bytes, scores), len(scores))
+            return self._answers_by_codes(partial(self._best_bytes, scores))
         scores, ordinals = self._those_passing(scores, _joined(self._ordinals))
         return self._pick(scores, partial(self._fetch, ordinals), self._keep)
 
-    def _answers_by_codes(self, best: Callable[[int], tuple[Any, Any]], total: int) -> list[Answer] | None:
+    def _answers_by_codes(self, best: Callable[[int], tuple[Any, Any]]) -> list[Answer] | None:
         """The answers among the candidates that are best by their codes, of more of these until there are enough."""
         kept = self._candidates
         if self.wanted.keep is not None:
@@ -215,7 +212,7 @@ class Search:
             scores, candidates = best(kept)
             answers = self._pick(scores, partial(self._fetch, candidates), self._keep)
             enough = answers is not None and len(answers) >= self.wanted.results and self._is_enough
-            if answers is None or enough or kept >= total or self._is_beyond:
+            if answers is None or enough or self._is_beyond or kept >= sum(map(len, self._ordinals)):
                 return answers
             kept *= FILTERED
 
@@ -279,7 +276,7 @@ class Search:
         if count < len(numbers):
             if self._distant is None:
                 self._distant = self.score(layout.prepared(self.form))
-            numbers = [numbers[place] for place in np.argpartition(self._distant, count)[:count].tolist()]
+            numbers = layout.array[np.argpartition(self._distant, count)[:count]].tolist()
         return [number for number in numbers if number not in self._searched] if self._searched else numbers
 
     def _search(self, numbers: list[int]) -> None:
@@ -303,13 +300,12 @@ class Search:
 
     def _look_at_codes(self, chooser: BitScorer | NativeBitScorer, numbers: list[int]) -> None:
         """Have the codes of some lists be chosen from."""
-        for number in numbers:
-            data = self.state.list(self.engine, number)
+        found = self.state.lists(self.engine, numbers)
+        self._ordinals += [data.ordinals for data in found]
+        for data in found:
             if data.part is None:
                 data.part = chooser.part(data.ordinals, data.prepared)
-            if len(data.ordinals):
-                self._ordinals.append(data.ordinals)
-                self._parts.append(data.part)
+        self._parts += [data.part for data in found]
 
     # Candidates to answers
 
@@ -327,13 +323,12 @@ class Search:
         enough = more * self._candidates if by_codes else wanted.results
         first = self._candidates if by_codes else wanted.results + SPARE
         for places in _by_score(scores, first):
-            candidates = fetch(places)
+            members, packed = fetch(places)
             if keep is not None and wanted.max_dist is None:  # with a bound, what is beyond it is not worth a test
-                self._test([member for member, _ in candidates], keep, tested, refused)
-                candidates = [one for one in candidates if one[0] not in refused]
-            dists = distances(self.form, wanted.query, [row for _, row in candidates]).tolist() if candidates else []
+                self._test(members, keep, tested, refused)
+            dists = distances(self.form, wanted.query, packed)
             nearest: dict[bytes, float] = {}
-            for (member, _), dist in zip(candidates, dists, strict=True):
+            for member, dist in zip(members, dists, strict=True):
                 if member not in refused and dist < nearest.get(member, found.get(member, np.inf)):
                     nearest[member] = dist
             if wanted.max_dist is not None:
@@ -374,9 +369,11 @@ class Search:
             known.share = max(0, len(members) - len(refused) - DOUBTED) / SAMPLED
         return known.prefers_scan(vectors, enough, found, tested)
 
-    def _fetch(self, ordinals: Any, places: Any) -> list[tuple[bytes, bytes]]:
-        keys = [ordinal_key(ordinal) for ordinal in ordinals[places].tolist()]
-        return [unpack_vector_record(there(self.table, data)) for data in self.engine.get_many(self.state.space, keys)]
+    def _fetch(self, ordinals: Any, places: Any) -> tuple[list[bytes], bytes]:
+        members, packed = vectors_at(self.engine, self.state.space, ordinals[places])
+        if len(members) < len(places):
+            there(self.table, None)
+        return members, packed
 
 
 def measured_recall(engine: ReadTransaction, state: State, table: TableDefinition) -> float:

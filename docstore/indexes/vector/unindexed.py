@@ -54,9 +54,9 @@ def nearest_without_index(
                     members.append(member)
                     packed.append(row)
         if packed:
-            dists = distances(form, query, packed)
+            dists = distances(form, query, b"".join(packed))
             places: Any = np.argsort(dists, kind="stable")[: wanted.results]
-            best += [(dists[place].item(), members[place]) for place in places]
+            best += [(dists[place], members[place]) for place in places]
             best = sorted(best)[: wanted.results]
     if skipped and not best:
         _tell_of_none(what, form, skipped, is_filtered=keep is not None)

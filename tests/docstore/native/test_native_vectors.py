@@ -1,0 +1,63 @@
+"""The distances that compiled code reckons are those of numpy, and rows are parted as Python parts them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from docstore.indexes.vector.reading import Form
+from docstore.indexes.vector.scoring import _distances
+from docstore.native import vectors
+from docstore.storage.lmdb import open_lmdb
+from docstore.storage.rows import ListRows
+from query.vectors import Vector
+
+
+@pytest.fixture(params=["plain", "fused"], autouse=True)
+def fused(request: pytest.FixtureRequest) -> Iterator[None]:
+    """With the processor's wide registers, as far as it has them, and without."""
+    vectors.use_fused(request.param == "fused")
+    yield
+    vectors.use_fused(True)
+
+
+@pytest.mark.parametrize("measure", ["cosine", "l2", "l1", "inner_product"])
+@pytest.mark.parametrize("dimensions", [1, 7, 8, 384, 1_537])
+@pytest.mark.parametrize("size", [1.0, 1e-25, 1e25])
+def test_distances_are_those_of_numpy(measure: str, dimensions: int, size: float) -> None:
+    rows = np.random.default_rng(1).standard_normal((30, dimensions)).astype(np.float32) * np.float32(size)
+    form = Form({"dimensions": dimensions, "measure": measure, "type": "float32"})
+    query = Vector.packed("float32", rows[7].tobytes(), dimensions)
+    found = vectors.distances(rows.tobytes(), rows[7], measure)
+    assert found == pytest.approx(_distances(form, query, rows.tobytes()).tolist(), rel=1e-12, abs=1e-14)
+    assert measure == "inner_product" or found[7] == 0
+    assert vectors.distances(b"", rows[7], measure) == []
+
+
+def test_what_is_no_vector_is_an_error() -> None:
+    with pytest.raises(ValueError, match="Expected vectors of 3 numbers but found 16 bytes"):
+        vectors.distances(b"\0" * 16, np.ones(3, np.float32), "l2")
+    with pytest.raises(ValueError, match="Expected vectors of 0 numbers"):
+        vectors.distances(b"", np.ones(0, np.float32), "l2")
+
+
+def test_rows_are_parted_into_heads_and_tails(tmp_path: Path) -> None:
+    rows = {
+        b"%d" % size: size.to_bytes(2, "big") + b"h" * size + b"tail %d." % size for size in (0, 1, 255, 256, 3_000)
+    }
+    keys = [*rows, b"nothing", b"1"]
+    with closing(open_lmdb(tmp_path / "store", sync=False)) as engine:
+        with engine.begin_write() as writer:
+            writer.put_many(7, sorted({**rows, b"short": b"\0\5four", b"shorter": b"\0"}.items()))
+        with engine.begin_read() as reader:
+            found = reader.rows(7, keys)
+            assert found.parted() == ListRows([rows.get(key) for key in keys]).parted()
+            assert found.parted()[0][-1] == b"h"
+            for key in (b"short", b"shorter"):
+                for wrong in (reader.rows(7, [key]), ListRows(reader.get_many(7, [key]))):
+                    with pytest.raises(ValueError, match="four" if key == b"short" else "x00"):
+                        wrong.parted()
