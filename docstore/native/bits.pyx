@@ -56,12 +56,28 @@ cdef extern from *:
     typedef void (*Differing)(const char *, Py_ssize_t, const uint64_t *, Py_ssize_t, uint64_t *, Py_ssize_t);
     static Differing differing_of(int wide) { return wide ? differing_by_eight : differing_by_one; }
     #define prefetch(p) __builtin_prefetch(p)
+
+    #if defined(__linux__)
+    #include <stdint.h>
+    #include <sys/mman.h>
+    #include <unistd.h>
+    #ifndef MADV_POPULATE_READ
+    #define MADV_POPULATE_READ 22
+    #endif
+    static void populate(const char *at, size_t size) {
+        uintptr_t page = (uintptr_t) sysconf(_SC_PAGESIZE), first = (uintptr_t) at & ~(page - 1);
+        (void) !madvise((void *) first, (uintptr_t) at + size - first, MADV_POPULATE_READ);
+    }
+    #else
+    static void populate(const char *at, size_t size) { (void) at, (void) size; }
+    #endif
     """
     ctypedef void (*Differing)(const char*, Py_ssize_t, const uint64_t*, Py_ssize_t, uint64_t*, Py_ssize_t) noexcept nogil
     bint has_popcnt() nogil
     bint has_wide() nogil
     Differing differing_of(bint wide) nogil
     void prefetch(const void* at) nogil
+    void populate(const char* at, size_t size) nogil
 
 if not has_popcnt():
     raise ImportError("this processor does not count bits")
@@ -112,6 +128,14 @@ cdef class Part:
 
     def __len__(self):
         return self.count
+
+    def fetch(self):
+        """Have the memory of all codes mapped at once, where the kernel knows how to (`MADV_POPULATE_READ` of Linux).
+
+        Where it does not, each part is mapped when it is first looked at, which takes longer: nobody has to be told.
+        """
+        if self.words and self.count:
+            populate(self.rows, (self.words - 1) * self.stride + 8 * self.count)
 
 
 cdef const char* _numbers(object array, Py_ssize_t size) except? NULL:
@@ -192,7 +216,10 @@ cdef class Query:
     cdef float total
     cdef float length
 
-    def __init__(self, const float[::1] numbers not None, rounds, Py_ssize_t size, measure):
+    def __init__(self, const float[::1] numbers not None, const uint32_t[::1] moves not None, Py_ssize_t size, measure):
+        """`moves` are those of all rounds of the rotation, one after the other (`codes.Rotation`)."""
+        cdef Py_ssize_t place
+        cdef double length = 1, squares = 0
         if size <= 0 or size % BLOCK or numbers.shape[0] > size:
             raise ValueError(f"Expected at most {size} numbers, in blocks of {BLOCK}, but found {numbers.shape[0]}.")
         self.measure = MEASURES.index(measure)
@@ -203,11 +230,16 @@ cdef class Query:
         self.cosines = <float*> malloc((size + 1) * sizeof(float))
         if not (self.turned and self.words and self.sums and self.cosines):
             raise MemoryError
-        cdef Py_ssize_t place
+        if moves.shape[0] % size:
+            raise ValueError(f"Expected rounds for {size} numbers but found one for {moves.shape[0] % size}.")
+        if self.measure == 0:
+            for place in range(numbers.shape[0]):
+                squares += <double> numbers[place] * numbers[place]
+            length = sqrt(squares) or 1
         for place in range(size):
-            self.turned[place] = numbers[place] if place < numbers.shape[0] else 0.0
-        for order, signs in rounds:
-            self._turn(order, signs)
+            self.turned[place] = <float> (numbers[place] / length) if place < numbers.shape[0] else 0.0
+        for place in range(0, moves.shape[0], size):
+            self._turn(&moves[place])
         self._know()
 
     def __dealloc__(self):
@@ -216,17 +248,16 @@ cdef class Query:
         free(self.sums)
         free(self.cosines)
 
-    cdef int _turn(self, const Py_ssize_t[::1] order, const float[::1] signs) except -1:
+    cdef int _turn(self, const uint32_t* moves) except -1:
         """One round of the rotation: a permutation, signs, and Hadamard's matrix in each block."""
         cdef float* other = self.turned + self.size
         cdef Py_ssize_t place, start, half
         cdef float one, two
-        if order.shape[0] != self.size or signs.shape[0] != self.size:
-            raise ValueError(f"Expected a round for {self.size} numbers but found one for {order.shape[0]}.")
         for place in range(self.size):
-            if not 0 <= order[place] < self.size:
-                raise IndexError(order[place])
-            other[place] = self.turned[order[place]] * signs[place]
+            start = moves[place] >> 1
+            if start >= self.size:
+                raise IndexError(start)
+            other[place] = -self.turned[start] if moves[place] & 1 else self.turned[start]
         half = 1
         while half < BLOCK:
             for start in range(0, self.size, 2 * half):

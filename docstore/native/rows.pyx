@@ -5,6 +5,8 @@ Their transaction, the *owner*, must be open; where Python code may have run bet
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from cpython.buffer cimport PyBUF_READ
+from cpython.memoryview cimport PyMemoryView_FromMemory
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
@@ -87,8 +89,8 @@ cdef class Rows:
         cdef list heads = []
         cdef Row* row
         cdef char* at
-        if self._owner.closed:
-            self._owner.check_open()
+        if self.owner.closed:
+            self.owner.check_open()
         for place in range(self.count):
             if place + AHEAD < self.count:
                 _fetch(&self.rows[place + AHEAD], LINE)
@@ -108,6 +110,19 @@ cdef class Rows:
                 memcpy(at, row.data + head, row.size - head)
                 at += row.size - head
         return heads, tails
+
+    def views(self):
+        """Each value where it lies, None in the place of one that there is not; not to be looked at after the transaction."""
+        cdef Py_ssize_t place
+        cdef list found = []
+        if self.owner.closed:
+            self.owner.check_open()
+        for place in range(self.count):
+            found.append(
+                None if self.rows[place].data == NULL
+                else PyMemoryView_FromMemory(<char*> self.rows[place].data, self.rows[place].size, PyBUF_READ)
+            )
+        return found
 
     def read_some(self, reader, places):
         """The same for the rows at some places."""

@@ -1,12 +1,13 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, binding=False
-"""Exact distances of vectors of float32, in doubles: what `docstore.indexes.vector.scoring` reckons with numpy.
+"""Vectors of float32: their exact distances in doubles, which `docstore.indexes.vector.scoring` reckons with numpy; and keys.
 
 Numbers are summed in eight lanes, in the same order for a vector and for the query, so that the cosine of a vector with
 itself is 1.
 """
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.math cimport sqrt
+from libc.stdint cimport uint64_t
 
 cdef extern from *:
     """
@@ -59,6 +60,31 @@ def use_fused(bint wanted):
     """Whether the processor's wide registers are used, where it has them: for the tests of the other way."""
     global fused
     fused = wanted and has_fused()
+
+
+def ordinal_keys(unsigned char prefix, const uint64_t[::1] ordinals not None):
+    """The keys of ordinals: a letter, and 8 bytes, big endian."""
+    cdef Py_ssize_t place, byte
+    cdef unsigned char* at
+    cdef list keys = []
+    for place in range(ordinals.shape[0]):
+        key = PyBytes_FromStringAndSize(NULL, 9)
+        at = <unsigned char*> PyBytes_AS_STRING(key)
+        at[0] = prefix
+        for byte in range(8):
+            at[1 + byte] = ordinals[place] >> (56 - 8 * byte) & 255
+        keys.append(key)
+    return keys
+
+
+def squares(bytes packed not None):
+    """The sum of the squares of numbers of float32; not finite where one of them is not."""
+    cdef const float* numbers = <const float*> PyBytes_AS_STRING(packed)
+    cdef Py_ssize_t place
+    cdef double total = 0
+    for place in range(PyBytes_GET_SIZE(packed) >> 2):
+        total += <double> numbers[place] * numbers[place]
+    return total
 
 
 def distances(bytes packed not None, const float[::1] query not None, str measure not None):

@@ -7,6 +7,7 @@ tree of all maps is kept by the store for the next transaction of the same commi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final, TypeVar
 
 import lmdb
@@ -63,6 +64,15 @@ class NativeRead(LmdbRead):
             return self._look().follow(rows, prefixes[space])
         except DamagedPageError as error:
             raise self._damaged(error) from error
+
+    @contextmanager
+    def borrowed(self, space: int, keys: Sequence[bytes]) -> Iterator[list[bytes | memoryview | None]]:
+        """See `ReadTransaction.borrowed`. What lies in the memory map needs no second transaction."""
+        try:
+            found = self._look().rows(self, prefixes[space], keys)
+        except DamagedPageError as error:
+            raise self._damaged(error) from error
+        yield [*found.views()]
 
     def rows(self, space: int, keys: Sequence[bytes]) -> Rows:
         """See `ReadTransaction.rows`."""

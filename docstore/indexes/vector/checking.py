@@ -21,6 +21,7 @@ from docstore.indexes.vector.records import (
     MEMBER_PREFIX,
     ORDINAL_PREFIX,
     PLACE,
+    ROTATION_KEY,
     SEGMENT_PREFIX,
     Head,
     member_key,
@@ -108,6 +109,8 @@ def _segment_faults(engine: ReadTransaction, space: int, coder: Coder, head: Hea
             return
     if not isinstance(coder, Bits):
         return
+    if engine.get(space, ROTATION_KEY) not in (None, coder.rotation.packed):
+        yield "its record `r` is not the rotation that its dimensions and its seed give"
     last = -1
     for segment in segments:
         codes = alive_in(engine, space, segment, coder.words)

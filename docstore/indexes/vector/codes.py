@@ -19,6 +19,7 @@ The rotation follows from the dimensions and the seed, and is part of the format
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Final, Protocol
 
@@ -26,6 +27,7 @@ import numpy as np
 from numpy.random import default_rng
 
 from docstore import native
+from docstore.errors import CorruptStoreError
 from docstore.indexes.vector.reading import Form
 from docstore.indexes.vector.scoring import Prepared, Score, joined, prepare, scorer
 from query.vectors import Vector
@@ -42,6 +44,8 @@ _SURE_BITS: Final = 384
 """Fewer bits tell vectors apart less: of a million of 128 numbers 256 bits and 40 candidates find 0.89, and 80 find 0.96."""
 
 _BLOCK: Final = 64
+
+ROUNDS: Final = 2
 
 _PART: Final = 64
 """Bits that are made numbers at once: new memory costs a process more than the reckoning, and so little is used again."""
@@ -138,11 +142,17 @@ class Bits:
 
     def __init__(self, form: Form, seed: int) -> None:
         self._form = form
-        self._rotation = rotation_of(form.dimensions, seed)
-        self.bits = self._rotation.size
+        self._seed = seed
+        self._moves: Any = None
+        self.bits = rotated_size(form.dimensions)
         self.words = self.bits // 64
         self.code_bytes = 4 + 8 * self.words
         self.doubt = 1 if self.bits >= _SURE_BITS else 2
+
+    @property
+    def rotation(self) -> Rotation:
+        """The rotation, drawn when it is first asked for: that takes half a millisecond."""
+        return rotation_of(self._form.dimensions, self._seed)
 
     def encode(self, packed: bytes) -> list[bytes]:
         """See `Coder`."""
@@ -150,7 +160,7 @@ class Bits:
         lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows)).astype("<f4")
         codes = np.empty((len(rows), self.code_bytes), np.uint8)
         codes[:, :4] = lengths[:, None].view(np.uint8)
-        codes[:, 4:] = np.packbits(self._rotation.turn(rows) > 0, axis=1)
+        codes[:, 4:] = np.packbits(self.rotation.turn(rows) > 0, axis=1)
         return _cut(codes.tobytes(), self.code_bytes)
 
     def prepare(self, packed: bytes) -> Prepared:
@@ -167,21 +177,27 @@ class Bits:
         codes[:, 4:] = np.ascontiguousarray(prepared.rows.T).view(np.uint8)
         return _cut(codes.tobytes(), self.code_bytes)
 
-    def chooser(self, query: Vector) -> BitScorer | NativeBitScorer:
-        """What chooses codes for a query."""
-        numbers = query.numpy().astype(np.float32)
+    def chooser(self, query: Vector, stored: Callable[[], bytes | None]) -> BitScorer | NativeBitScorer:
+        """What chooses codes for a query; `stored` gives the record of the rotation."""
+        numbers = query.numpy().astype(np.float32, copy=False)
+        if native.AVAILABLE:
+            if self._moves is None:
+                self._moves = memoryview(stored() or self.rotation.packed)
+            try:
+                return NativeBitScorer(self._form.measure, numbers, self.bits, self._moves.cast("I"))
+            except (IndexError, TypeError, ValueError):
+                found = bytes(self._moves[:40]).hex()
+                raise CorruptStoreError(f"Expected the rotation of {self.bits} numbers but found {found}.") from None
         if self._form.measure == "cosine":
             wide = numbers.astype(np.float64)
             numbers = (wide / np.sqrt(wide @ wide)).astype(np.float32)
-        if native.AVAILABLE:
-            return NativeBitScorer(self._form.measure, numbers, self._rotation)
-        return BitScorer(self._form.measure, self._rotation.turn(numbers[None, :])[0])
+        return BitScorer(self._form.measure, self.rotation.turn(numbers[None, :])[0])
 
     def matches(self, code: bytes, row: bytes) -> bool:
         """See `Coder`."""
         wanted = np.frombuffer(self.encode(row)[0], np.uint8)[4:]
         differing = int(np.bitwise_count(wanted ^ np.frombuffer(code, np.uint8)[4:]).sum())
-        return differing <= 2 + self._rotation.size // 64
+        return differing <= 2 + self.bits // 64
 
 
 class _Scratch(threading.local):
@@ -262,9 +278,9 @@ class BitScorer:
 class NativeBitScorer:
     """The same by compiled code."""
 
-    def __init__(self, measure: str, numbers: Any, rotation: Rotation) -> None:
+    def __init__(self, measure: str, numbers: Any, size: int, moves: Any) -> None:
         kind = measure if measure in native.bits.MEASURES else "l2"
-        self._query = native.bits.Query(numbers, rotation.rounds, rotation.size, kind)
+        self._query = native.bits.Query(numbers, moves, size, kind)
 
     def part(self, ordinals: Any, prepared: Prepared) -> Any:
         """See `BitScorer`."""
@@ -298,22 +314,35 @@ def coder_of(form: Form, method: str, seed: int) -> Coder:
     return Exact(form)
 
 
+def rotated_size(dimensions: int) -> int:
+    """The numbers of a vector of so many dimensions after its rotation."""
+    return max(LEAST_BITS, -(-dimensions // _BLOCK) * _BLOCK)
+
+
 class Rotation:
-    """A rotation of vectors, as long as the dimensions made up to a multiple of 64, and at least 256 long."""
+    """A rotation of vectors, as long as the dimensions made up to a multiple of 64, and at least 256 long.
+
+    An index that has codes of bits keeps it as a record too (`packed`), from which compiled code turns a query.
+    """
 
     def __init__(self, dimensions: int, seed: int) -> None:
         self.dimensions = dimensions
-        self.size = max(LEAST_BITS, -(-dimensions // _BLOCK) * _BLOCK)
+        self.size = rotated_size(dimensions)
         chance = default_rng(seed)
         self.rounds = [
             (chance.permutation(self.size), (2 * chance.integers(0, 2, self.size) - 1).astype(np.float32))
-            for _ in range(2)
+            for _ in range(ROUNDS)
         ]
         places = np.arange(_BLOCK, dtype=np.uint8)
         odd = (
             np.bitwise_count(places[:, None] & places) & 1
         )  # Hadamard's matrix is -1 where the places share an odd number
         self._matrix = (1 - 2 * odd.astype(np.float32)) / np.float32(np.sqrt(_BLOCK))
+
+    @property
+    def packed(self) -> bytes:
+        """For each round, where each number comes from, doubled, and 1 more where its sign changes."""
+        return b"".join([(2 * order + (signs < 0)).astype("<u4").tobytes() for order, signs in self.rounds])
 
     def turn(self, rows: Any) -> Any:
         """The rows, rotated."""

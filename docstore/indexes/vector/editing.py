@@ -19,6 +19,7 @@ from docstore.indexes.vector.lists import Layout, keep_layout, known_layout, pac
 from docstore.indexes.vector.reading import Form
 from docstore.indexes.vector.records import (
     PLACE,
+    ROTATION_KEY,
     block_capacity,
     block_key,
     block_length,
@@ -295,6 +296,8 @@ class Editor:
         return unpack_list(self.engine.get(self.space, list_key(number)))[1]
 
     def save(self) -> None:
-        """Write the head."""
+        """Write the head; of a new index what never changes, too."""
+        if not self.head.stamp and isinstance(self.coder, Bits):
+            self.engine.put(self.space, ROTATION_KEY, self.coder.rotation.packed)
         self.head.stamp = new_stamp()
         write_head(self.engine, self.space, self.head)

@@ -61,8 +61,10 @@ class Gathered:
         """The memory that it takes, about."""
 
     def at(self, places: Any) -> tuple[list[bytes], bytes]:
-        """Some of the documents' keys, and their vectors, one after the other."""
+        """Some of the documents' keys, or all for a slice, and their vectors, one after the other."""
         members = self.members
+        if type(places) is slice:
+            return members, self.packed
         rows = np.frombuffer(self.packed, np.uint8).reshape(len(members), -1)
         return [members[place] for place in places.tolist()], rows[places].tobytes()
 

@@ -8,12 +8,13 @@ was read first goes. Any thread may read.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Final, cast
 
 import numpy as np
 
+from docstore import native
 from docstore.errors import CorruptStoreError
 from docstore.indexes.vector.codes import Bits, Coder
 from docstore.indexes.vector.reading import Form
@@ -178,6 +179,7 @@ class State:
         "_generation",
         "_gone",
         "_held",
+        "_is_fetched",
         "_layout",
         "_long",
         "_short",
@@ -198,6 +200,7 @@ class State:
         self._long: list[bytes] | None = None
         self._short: Codes | None = None
         self._gone: Any = None
+        self._is_fetched = False
 
     def layout(self, engine: ReadTransaction) -> Layout:
         """The lists and their centroids."""
@@ -218,6 +221,14 @@ class State:
         with engine.borrowed(self.space, self._long) as found:
             codes = [unpack_segment(data, words) for data in found]
             yield codes if self._short is None else [*codes, self._short]
+
+    def fetch_once(self, parts: Iterable[Any]) -> None:
+        """Before the first search of codes of bits have them mapped into memory, as their chooser takes them."""
+        if not self._is_fetched:
+            self._is_fetched = True
+            for part in parts:
+                if native.AVAILABLE:
+                    part.fetch()
 
     def gone(self, engine: ReadTransaction, codes: list[Codes]) -> Any:
         """Whether each of the vectors that `codes` gave is gone; None where none of them is."""

@@ -17,10 +17,12 @@ is left out alone.
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 from typing import Any, Final, NamedTuple, cast
 
 import numpy as np
 
+from docstore import native
 from docstore.indexes.function import ValueOf
 from query.errors import ReqlError, ReqlQueryLogicError
 from query.measures import OF_BITS
@@ -108,6 +110,8 @@ class Form:
             return (numbers.astype(np.float64).astype(DTYPES[self.type]) + 0).tobytes()
 
     def _checked(self, packed: bytes) -> bytes | Skipped:
+        if native.AVAILABLE and self.type == "float32" and 0 < native.vectors.squares(packed) < inf:
+            return packed
         if self.type != "int8":
             numbers = np.frombuffer(packed, DTYPES[self.type])
             with np.errstate(over="ignore"):

@@ -9,6 +9,7 @@
 | `o` ordinal               | a vector: the length of its document's key in 2 bytes, that key, the vector in packed form      |
 | `m` key of a document     | for each of its vectors: the ordinal in 8 bytes, the list and the block in 4 each               |
 | `n` SHA-256 of such a key | the same, where the key has 507 bytes and `m` would not fit in front                           |
+| `r`                       | the rotation of codes of bits: its moves, see `codes.py`, in 4 bytes each, little endian      |
 | `s` ordinal               | a segment, see `segments.py`                                                                   |
 | `g` ordinal               | ordinals that are gone from the segment, in 8 bytes each, little endian                       |
 
@@ -29,6 +30,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from docstore import native
 from docstore.documents import decode_document, encode_document
 from docstore.errors import CorruptStoreError
 from docstore.storage.engine import MAX_KEY_BYTES, ReadTransaction, WriteTransaction
@@ -40,6 +42,7 @@ BLOCK_PREFIX: Final = b"b"
 ORDINAL_PREFIX: Final = b"o"
 MEMBER_PREFIX: Final = b"m"
 LONG_MEMBER_PREFIX: Final = b"n"
+ROTATION_KEY: Final = b"r"
 SEGMENT_PREFIX: Final = b"s"
 GONE_PREFIX: Final = b"g"
 
@@ -220,6 +223,8 @@ def unpack_vector_record(data: bytes) -> tuple[bytes, bytes]:
 
 def ordinal_keys(ordinals: Any) -> list[bytes]:
     """The keys of vectors, of an array of ordinals."""
+    if native.AVAILABLE:
+        return native.vectors.ordinal_keys(ORDINAL_PREFIX[0], ordinals.astype(np.uint64, copy=False))
     packed = ordinals.astype(">u8").tobytes()
     return [ORDINAL_PREFIX + packed[at : at + 8] for at in range(0, len(packed), 8)]
 

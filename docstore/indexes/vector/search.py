@@ -18,7 +18,7 @@ distance is reckoned from the vector itself, in doubles.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Final, cast
 
 import numpy as np
@@ -29,7 +29,7 @@ from docstore.indexes.vector.answers import Answer, Wanted, gather_vectors, pass
 from docstore.indexes.vector.codes import Bits, BitScorer, Bytes, NativeBitScorer, least
 from docstore.indexes.vector.filtering import DOUBTED, LEAST_TESTED, SAMPLED, Gathered, Known, Passing
 from docstore.indexes.vector.lists import State
-from docstore.indexes.vector.records import ordinal_key, unpack_vector_record, vectors_at
+from docstore.indexes.vector.records import ROTATION_KEY, ordinal_key, unpack_vector_record, vectors_at
 from docstore.indexes.vector.scoring import Score, distances, scorer
 from docstore.storage.engine import ReadTransaction
 from query.runtime import Keep
@@ -90,7 +90,6 @@ class Search:
         self.table = table
         self.wanted = wanted
         self.form = state.form
-        self.score: Score = scorer(state.form, wanted.query)
         self._rough: Score | None = None
         self.known = Known() if known is None else known
         self._passing = self.known.passing
@@ -106,6 +105,11 @@ class Search:
         self._candidates = (REFINED * wanted.results + REFINED_LEAST) * state.coder.doubt
         self._is_beyond = False
         self._is_enough = False
+
+    @cached_property
+    def score(self) -> Score:
+        """What scores vectors."""
+        return scorer(self.form, self.wanted.query)
 
     def by_rows(self, gathered: Gathered) -> list[Answer]:
         """The nearest of some documents, all of which the filter lets through."""
@@ -148,7 +152,7 @@ class Search:
         """Score by codes, where there are such."""
         coder = self.state.coder
         if isinstance(coder, Bits):
-            self._chooser = coder.chooser(self.wanted.query)
+            self._chooser = coder.chooser(self.wanted.query, lambda: self.engine.get(self.state.space, ROTATION_KEY))
         elif isinstance(coder, Bytes):
             self._rough = coder.scorer(self.wanted.query)
 
@@ -163,6 +167,7 @@ class Search:
         with self.state.codes(self.engine) as codes:
             self._ordinals = [part.ordinals for part in codes]
             self._parts = [self._chooser.part(part.ordinals, part.prepared) for part in codes]
+            self.state.fetch_once(self._parts)
             self._gone = self.state.gone(self.engine, codes)
             answers = self._answers()
             if answers is None:
@@ -371,7 +376,7 @@ class Search:
 
     def _fetch(self, ordinals: Any, places: Any) -> tuple[list[bytes], bytes]:
         members, packed = vectors_at(self.engine, self.state.space, ordinals[places])
-        if len(members) < len(places):
+        if len(members) < len(ordinals[places]):
             there(self.table, None)
         return members, packed
 
@@ -404,9 +409,9 @@ def _joined(parts: list[Any]) -> Any:
 
 
 def _by_score(scores: Any, first: int) -> Iterator[Any]:
-    """The places of candidates, the best first, in batches that grow."""
+    """The places of candidates, the best first, in batches that grow: arrays, or a slice of all."""
     if first >= len(scores):
-        yield np.arange(len(scores))
+        yield slice(None)
         return
     order = np.argpartition(scores, first)
     yield order[:first]

@@ -43,7 +43,7 @@ def both(dimensions: int, measure: str, parts: Codes) -> tuple[BitScorer, Any, N
     rotation = Rotation(dimensions, 5)
     numbers = np.random.default_rng(3).standard_normal(dimensions).astype(np.float32)
     plain = BitScorer(measure, rotation.turn(numbers[None, :])[0])
-    native = NativeBitScorer(measure, numbers, rotation)
+    native = NativeBitScorer(measure, numbers, rotation.size, memoryview(rotation.packed).cast("I"))
     return plain, [plain.part(*one) for one in parts], native, [native.part(*one) for one in parts]
 
 
@@ -100,9 +100,11 @@ def test_the_rough_choice_is_that_of_the_least_differing_bits() -> None:
 
 def test_what_does_not_fit_is_an_error() -> None:
     ((ordinals, prepared),) = drawn(5, 4, [10])
-    query = bits.Query(np.ones(256, np.float32), [], 256, "cosine")
+    none = np.empty(0, np.uint32)
+    query = bits.Query(np.ones(256, np.float32), none, 256, "cosine")
     part = bits.Part(prepared.rows, ordinals, prepared.squares)
     room = np.empty(5, np.float32), np.empty(5, np.uint64)
+    part.fetch()  # says nothing, whatever the memory is
     with pytest.raises(ValueError, match="contiguous rows of words"):
         bits.Part(prepared.rows[:, ::2], ordinals[::2], prepared.squares[::2])
     with pytest.raises(ValueError, match="Expected an array of 80 bytes but found 72"):
@@ -114,8 +116,8 @@ def test_what_does_not_fit_is_an_error() -> None:
     with pytest.raises(TypeError):
         query.best([ordinals], None, 10, *room)
     with pytest.raises(ValueError, match="Expected at most 128 numbers, in blocks of 64, but found 256"):
-        bits.Query(np.ones(256, np.float32), [], 128, "cosine")
+        bits.Query(np.ones(256, np.float32), none, 128, "cosine")
     with pytest.raises(IndexError):
-        bits.Query(np.ones(64, np.float32), [(np.full(64, 64), np.ones(64, np.float32))], 64, "cosine")
-    with pytest.raises(ValueError, match="Expected a round for 64 numbers but found one for 3"):
-        bits.Query(np.ones(64, np.float32), [(np.arange(3), np.ones(3, np.float32))], 64, "cosine")
+        bits.Query(np.ones(64, np.float32), np.full(64, 128, np.uint32), 64, "cosine")
+    with pytest.raises(ValueError, match="Expected rounds for 64 numbers but found one for 3"):
+        bits.Query(np.ones(64, np.float32), np.zeros(67, np.uint32), 64, "cosine")

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from docstore.indexes.vector.reading import Form
+from docstore.indexes.vector.records import ordinal_key, ordinal_keys
 from docstore.indexes.vector.scoring import _distances
 from docstore.native import vectors
 from docstore.storage.lmdb import open_lmdb
@@ -61,3 +62,17 @@ def test_rows_are_parted_into_heads_and_tails(tmp_path: Path) -> None:
                 for wrong in (reader.rows(7, [key]), ListRows(reader.get_many(7, [key]))):
                     with pytest.raises(ValueError, match="four" if key == b"short" else "x00"):
                         wrong.parted()
+
+
+def test_keys_of_ordinals_are_those_that_python_makes() -> None:
+    ordinals = np.array([0, 1, 255, 256, 2**40 + 3, 2**63], np.uint64)
+    assert ordinal_keys(ordinals) == [ordinal_key(one) for one in ordinals.tolist()]
+    assert ordinal_keys(ordinals[:5].astype(np.int64)) == [ordinal_key(one) for one in ordinals[:5].tolist()]
+
+
+def test_squares_tell_of_what_is_not_finite() -> None:
+    assert vectors.squares(np.array([3, 4, 1e-30], np.float32).tobytes()) == 25.0
+    assert vectors.squares(np.array([1e-40, 0], np.float32).tobytes()) > 0
+    assert vectors.squares(np.array([3e38, 3e38], np.float32).tobytes()) < np.inf
+    assert not vectors.squares(np.array([1, np.inf], np.float32).tobytes()) < np.inf
+    assert not vectors.squares(np.array([1, np.nan], np.float32).tobytes()) < np.inf

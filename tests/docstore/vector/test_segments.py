@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 import docstore
+from docstore import native
 from docstore.errors import CorruptStoreError
 from docstore.indexes.vector import search, segments
-from docstore.indexes.vector.records import read_head, segment_key, write_head
+from docstore.indexes.vector.codes import Rotation
+from docstore.indexes.vector.records import ROTATION_KEY, read_head, segment_key, write_head
 from query.builder import r
 from tests.docstore.vector.oracle import check_nearest
 from tests.docstore.vector.stores import create, drawn, insert, status
@@ -112,6 +114,39 @@ def test_an_index_with_other_codes_says_so_and_can_be_dropped() -> None:
         r.table("t").index_drop("v").run(db)
         create(db, dimensions=8, method="ivfrabitq", measure="l2")
         assert r.table("t").get_nearest(vectors[3], index="v", max_results=1).run(db)[0]["doc"]["id"] == 3
+
+
+def test_the_rotation_stands_in_the_store_and_is_drawn_where_it_does_not(tmp_path: Path) -> None:
+    def change(db: docstore.Connection, data: bytes | None) -> bytes | None:
+        with db.store.begin_write() as transaction:
+            space = transaction.catalog.table("test", "t").index("v").space
+            before = transaction.writer.get(space, ROTATION_KEY)
+            transaction.writer.delete(space, ROTATION_KEY)
+            if data is not None:
+                transaction.writer.put(space, ROTATION_KEY, data)
+            return before
+
+    with docstore.connect(tmp_path / "store") as db:
+        query = r.table("t").get_nearest(table_of(db, 400)[3], index="v", max_results=10)["doc"]["id"]
+        wanted = query.run(db)
+        stored = change(db, None)
+        assert stored == Rotation(8, rotation_seed(db)).packed
+    with docstore.connect(tmp_path / "store") as db:
+        assert query.run(db) == wanted
+        assert docstore.check(db).problems == []
+        change(db, stored[:-4] + b"\0\0\0\0")
+        assert any("record `r` is not the rotation" in one for one in docstore.check(db).problems)
+        change(db, stored[:-4] + b"\0\2\0\0")
+    with docstore.connect(tmp_path / "store") as db:
+        if native.AVAILABLE:
+            with pytest.raises(CorruptStoreError, match="Expected the rotation of 256 numbers"):
+                query.run(db)
+        change(db, stored)
+
+
+def rotation_seed(db: docstore.Connection) -> int:
+    with db.store.begin_read() as transaction:
+        return cast(int, transaction.catalog.table("test", "t").index("v").options["seed"])
 
 
 def test_the_check_tells_of_a_code_that_is_not_its_vectors() -> None:
