@@ -29,6 +29,7 @@ from docstore.indexes.vector.records import (
     list_key,
     member_key,
     new_stamp,
+    new_stamps,
     ordinal_key,
     pack_block,
     pack_list,
@@ -143,14 +144,25 @@ class Editor:
 
     def _recount(self, number: int, more: int) -> None:
         _, vectors, block = unpack_list(self.engine.get(self.space, list_key(number)))
-        self._note_list(number, vectors + more, block, grows=False)
+        self._note_lists([(number, vectors + more, block)], grow=False)
 
-    def _note_list(self, number: int, vectors: int, next_block: int, *, grows: bool) -> None:
-        """Write what there is to say of a list, and note whether it is to be mended: one that grows is not too short."""
-        self.engine.put(self.space, list_key(number), pack_list(new_stamp(), vectors, next_block))
-        need = self._need(vectors, next_block)
-        if need is not None and not (grows and need == "give up") and number not in self.head.pending:
-            self.head.pending.append(number)
+    def _note_lists(self, lists: Sequence[tuple[int, int, int]], *, grow: bool) -> None:
+        """Write what there is to say of lists, in ascending order: their vectors and their next blocks.
+
+        Note which are to be mended: one that grows is not too short.
+        """
+        stamps = new_stamps(len(lists))
+        self.engine.put_many(
+            self.space,
+            [
+                (list_key(number), pack_list(stamp, vectors, block))
+                for stamp, (number, vectors, block) in zip(stamps, lists, strict=True)
+            ],
+        )
+        for number, vectors, block in lists:
+            need = self._need(vectors, block)
+            if need is not None and not (grow and need == "give up") and number not in self.head.pending:
+                self.head.pending.append(number)
 
     def need_of(self, number: int) -> str | None:
         """What a list needs: to be split, to be given up, to be made anew since most of it has come since it was made."""
@@ -218,33 +230,44 @@ class Editor:
         for one, number in zip(members, numbers, strict=True):
             by_list[number].append(one)
         places: defaultdict[bytes, list[tuple[int, int, int]]] = defaultdict(list)
-        for number in sorted(by_list):
-            for one, block in self._append(number, by_list[number], codes):
-                places[one.member].append((one.ordinal, number, block))
+        for one, number, block in self._append(by_list, codes):
+            places[one.member].append((one.ordinal, number, block))
         self._note_places(places, are_new=are_new)
 
-    def _append(self, number: int, members: list[Member], codes: dict[int, bytes]) -> list[tuple[Member, int]]:
-        """Add vectors to the last block of a list and to new ones; each with its block."""
-        engine, capacity = self.engine, self._capacity
-        _, vectors, block = unpack_list(engine.get(self.space, list_key(number)))
-        last = engine.get(self.space, block_key(number, block - 1)) if block else None
-        placed: list[tuple[Member, int]] = []
-        start = 0
-        if last is not None:
-            start = min(len(members), max(0, capacity - block_length(last)))
-            if start:
-                fresh = members[:start]
-                data = extend_block(last, [one.ordinal for one in fresh], [codes[one.ordinal] for one in fresh])
-                engine.put(self.space, block_key(number, block - 1), data)
-                placed += [(one, block - 1) for one in fresh]
-        while start < len(members):
-            fresh = members[start : start + capacity]
-            data = pack_block([one.ordinal for one in fresh], [codes[one.ordinal] for one in fresh])
-            engine.put(self.space, block_key(number, block), data)
-            placed += [(one, block) for one in fresh]
-            start += capacity
-            block += 1
-        self._note_list(number, vectors + len(members), block, grows=True)
+    def _append(self, by_list: dict[int, list[Member]], codes: dict[int, bytes]) -> list[tuple[Member, int, int]]:
+        """Add vectors to the last blocks of lists and to new ones; each with its list and its block.
+
+        In a build most vectors are the only ones of a step for their list, so what is done for each list counts.
+        """
+        engine, space, capacity = self.engine, self.space, self._capacity
+        numbers = sorted(by_list)
+        records = [unpack_list(data) for data in engine.get_many(space, [list_key(number) for number in numbers])]
+        # A list without blocks has none of this number either.
+        last_keys = [block_key(number, max(record[2], 1) - 1) for number, record in zip(numbers, records, strict=True)]
+        blocks: list[tuple[bytes, bytes]] = []
+        notes: list[tuple[int, int, int]] = []
+        placed: list[tuple[Member, int, int]] = []
+        last_blocks = engine.get_many(space, last_keys)
+        for number, (_, vectors, block), key, last in zip(numbers, records, last_keys, last_blocks, strict=True):
+            members = by_list[number]
+            start = 0
+            if last is not None:
+                start = min(len(members), max(0, capacity - block_length(last)))
+                if start:
+                    fresh = members[:start]
+                    more = [one.ordinal for one in fresh], [codes[one.ordinal] for one in fresh]
+                    blocks.append((key, extend_block(last, *more)))
+                    placed += [(one, number, block - 1) for one in fresh]
+            while start < len(members):
+                fresh = members[start : start + capacity]
+                data = pack_block([one.ordinal for one in fresh], [codes[one.ordinal] for one in fresh])
+                blocks.append((block_key(number, block), data))
+                placed += [(one, number, block) for one in fresh]
+                start += capacity
+                block += 1
+            notes.append((number, vectors + len(members), block))
+        engine.put_many(space, blocks)
+        self._note_lists(notes, grow=True)
         return placed
 
     def _note_places(self, places: dict[bytes, list[tuple[int, int, int]]], *, are_new: bool) -> None:

@@ -87,6 +87,12 @@ def new_stamp() -> bytes:
     return os.urandom(8)
 
 
+def new_stamps(count: int) -> list[bytes]:
+    """So many of them: asking the system for each by itself takes as long as writing it."""
+    found = os.urandom(8 * count)
+    return [found[at : at + 8] for at in range(0, len(found), 8)]
+
+
 def read_head(engine: ReadTransaction, space: int, bits: int | None = None) -> Head:
     """The head of an index, whose codes must have so many bits; of an index without one, a new one."""
     data = engine.get(space, HEAD_KEY)
@@ -194,7 +200,8 @@ def extend_block(data: bytes, ordinals: list[int], rows: list[bytes]) -> bytes:
     count = block_length(data)
     end = _BLOCK_HEAD + count * _ORDINAL_BYTES
     head = (count + len(rows)).to_bytes(4, "little")
-    return b"".join([head, data[4:end], np.array(ordinals, "<u8").tobytes(), data[end:], *rows])
+    fresh = [ordinal.to_bytes(8, "little") for ordinal in ordinals]
+    return b"".join([head, data[4:end], *fresh, data[end:], *rows])
 
 
 def split_block(data: bytes, row_bytes: int) -> tuple[bytes, bytes]:
