@@ -13,7 +13,7 @@ oracle of the tests.
 | `conditions` | nothing: rows that cannot pass are not decoded    | `filter(...).count()` 0.16 us a row, not 0.67     |
 | `bits`       | numpy on arrays put side by side                  | 50,000 vectors searched 2,700 times a CPU second, not 930 |
 | `vectors`    | numpy in doubles                                  | 40 exact distances of 384 numbers 9 us, not 60    |
-| `points`     | nothing: a `get` needs no transaction             | `get` of a prepared query 2.5 us, not 4.2         |
+| `points`     | nothing: a `get` needs no transaction             | `get` of a prepared query 2.7 us, not 5.9         |
 | `keys`       | the forms of strings as keys                      | 0.06 us, not 0.25                                 |
 
 Whatever the compiled decoders do not expect (and they expect nothing but what the encoder writes) they hand to the decoder
