@@ -45,6 +45,9 @@ BATCH: Final = 2_000
 SMALL_BATCH: Final = 200
 """The same while others write, who wait until the entries are added: in a multi index there are some for each document."""
 
+SMALL_VECTOR_BATCH: Final = 50
+"""The same for vectors: between two batches a step ends when its time is over, which on a busy machine is soon."""
+
 LARGEST_VECTOR_STEP: Final = 100
 """Documents of one step of a vector index, whose lists split meanwhile: writers wait 25 ms in the worst hundredth."""
 
@@ -159,12 +162,13 @@ def _build(
     writer, definition = transaction.writer, index.definition
     passed, watermark = unpack_watermark(writer.get(CATALOG_SPACE, watermark_key(definition.space)))
     rows = reader.scan_rows(table.space, prefix_successor(watermark) or b"")
-    most = LARGEST_STEP
+    most, small = LARGEST_STEP, SMALL_BATCH
     if definition.kind == "vector":
+        small = SMALL_VECTOR_BATCH
         most = LARGEST_VECTOR_STEP if clock.hurry() else LARGEST_QUIET_VECTOR_STEP
     done, more, is_over = 0, 0, False
     while not is_over:
-        updates = _next_updates(rows, index, SMALL_BATCH if clock.hurry() else BATCH, most - done)
+        updates = _next_updates(rows, index, small if clock.hurry() else BATCH, most - done)
         if not updates:
             break
         refused = index.refusals(writer, updates)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Any, Protocol
 
+from docstore import native
 from docstore.errors import CorruptStoreError
 from query.conditions import Conditions
 
@@ -67,6 +68,8 @@ class ListRows:
 
     def parted(self) -> tuple[list[bytes], bytes]:
         """See `Rows`."""
+        if native.AVAILABLE:
+            return native.vectors.parted(list(self._values))
         heads: list[bytes] = []
         tails: list[bytes] = []
         for data in self._values:

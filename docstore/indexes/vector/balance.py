@@ -90,14 +90,14 @@ def _move_nearer(editor: Editor, number: int, new: list[int]) -> None:
     """Move those vectors of a list that lie nearer to one of some new lists."""
     layout = editor.layout
     here = [layout.place_of[number], *[layout.place_of[one] for one in new]]
-    members = editor.members_of(number)
-    if not members:
+    found = editor.rows_of(number)
+    if not found[0]:
         return
-    rows = editor.form.for_lists(b"".join([one.row for one in members]))
+    rows = editor.form.for_lists(found[2])
     choice = np.argmax(rows @ layout.centroids[here].T - layout.halves[here], axis=1)
     moving = np.flatnonzero(choice)
     if len(moving):
-        moved = [members[place] for place in moving]
+        moved = editor.members_at(*found, moving.tolist())
         editor.take(number, {one.ordinal for one in moved})
         editor.put(moved, [new[choice[place] - 1] for place in moving])
 

@@ -38,7 +38,7 @@ from docstore.indexes.vector.records import (
     unpack_block,
     unpack_list,
     unpack_places,
-    unpack_vector_record,
+    vectors_at,
     write_head,
 )
 from docstore.indexes.vector.segments import SegmentEditor
@@ -287,15 +287,25 @@ class Editor:
 
     def members_of(self, number: int) -> list[Member]:
         """The vectors of a list."""
-        ordinals, _ = packed_list(self.engine, self.space, self.coder, number)
-        found = [int(one) for one in np.frombuffer(ordinals, "<u8")]
-        records = self.engine.get_many(self.space, [ordinal_key(one) for one in found])
-        if None in records:
+        return self.members_at(*self.rows_of(number))
+
+    def rows_of(self, number: int) -> tuple[list[int], list[bytes], bytes]:
+        """The ordinals of a list's vectors, their documents' keys, and the vectors, one after the other."""
+        packed, _ = packed_list(self.engine, self.space, self.coder, number)
+        ordinals = np.frombuffer(packed, "<u8")
+        members, rows = vectors_at(self.engine, self.space, ordinals)
+        if len(members) < len(ordinals):
             raise CorruptStoreError(f"A vector of the list {number} of a vector index is not there.")
+        return ordinals.tolist(), members, rows
+
+    def members_at(
+        self, ordinals: list[int], members: list[bytes], rows: bytes, places: Iterable[int] | None = None
+    ) -> list[Member]:
+        """Those at some places of what `rows_of` gave, or all."""
+        size = self.form.row_bytes
         return [
-            Member(ordinal, *unpack_vector_record(data))
-            for ordinal, data in zip(found, records, strict=True)
-            if data is not None
+            Member(ordinals[place], members[place], rows[place * size : (place + 1) * size])
+            for place in (range(len(ordinals)) if places is None else places)
         ]
 
     def empty(self, number: int) -> None:
