@@ -444,6 +444,10 @@ _PLAIN_FORMS: Final[tuple[tuple[type, Callable[[Any], Any]], ...]] = (
 
 
 def _uncommon_from_python(data: object, where: str, depth: int) -> Value:
+    if type(data).__name__ == "ndarray":  # to ask the abstract classes below takes longer than all the rest
+        vector = vector_from_python(data)
+        if vector is not None:
+            return vector
     if isinstance(data, bytes | Geometry | Bound):
         return bytes(data) if isinstance(data, bytes) else data
     if isinstance(data, date):

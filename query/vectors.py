@@ -265,12 +265,13 @@ def _from_numpy(np: Any, found: Any) -> Vector:
         check_dimensions(len(found))
     except ReqlQueryLogicError as error:
         raise ReqlDriverCompileError(error.message) from None
-    kind = _NUMPY_TYPES.get(found.dtype.name, "float32")
+    is_float = found.dtype == np.float32  # asked first: the name of a dtype is put together by Python
+    kind = "float32" if is_float else _NUMPY_TYPES.get(found.dtype.name, "float32")
     if kind == "bits":
         return Vector.packed(kind, np.packbits(found).tobytes(), len(found))
     if kind == "int8":
         return Vector.packed(kind, found.tobytes(), len(found))
-    if found.dtype == np.float32:
+    if is_float:
         return Vector.packed(kind, (found + np.float32(0)).astype("<f4", copy=False).tobytes(), len(found))
     with np.errstate(over="ignore"):
         packed = found.astype("<f4" if kind == "float32" else "<f2") + 0  # 0.0 of -0.0
