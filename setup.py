@@ -8,6 +8,7 @@ MODULES = (
     "docstore.native.conditions",
     "docstore.native.documents",
     "docstore.native.keys",
+    "docstore.native.making",
     "docstore.native.pages",
     "docstore.native.points",
     "docstore.native.rows",

@@ -14,6 +14,7 @@ since its builder has passed them (`build.py`).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import repeat
 from typing import Final, Protocol, TypeAlias, cast
 
 from docstore.catalog import IndexDefinition, TableDefinition
@@ -176,6 +177,50 @@ class StoredTable:
         if type(key) is not str or len(key) > _SHORT or not key.isascii():
             primary_key(key)
 
+    def insert(self, run: Run, documents: Sequence[Document]) -> bool:
+        """See `query.runtime.Table`. That a key is new shows when it is written, so that nothing need be read."""
+        if len(documents) < LARGE_WRITE:
+            return self._insert(run, documents)
+        with paused_collection():
+            return self._insert(run, documents)
+
+    def _insert(self, run: Run, documents: Sequence[Document]) -> bool:
+        transaction: WritingTransaction = run.transaction
+        writer, name = transaction.writer, self.primary_key
+        indexes = self._maintained(writer)
+        if any(index.definition.refuses for index, _ in indexes):
+            return False
+        try:
+            keys = [primary_key(document[name]) for document in documents]
+            data = list(map(encode_document, documents))
+        except ReqlError:
+            return False
+        row_ids = list(map(pack_row_id, transaction.take_rows(self._space, len(documents))))
+        named = sorted(zip(keys, row_ids, strict=True))
+        if writer.put_new_many(self._keys, named) < len(named):
+            for key, row_id in named:
+                if writer.get(self._keys, key) == row_id:
+                    writer.delete(self._keys, key)
+            return False
+        updates: list[Update] = list(zip(row_ids, repeat(None), documents))
+        self._keep_in_step(run, indexes, updates, len(documents))
+        writer.put_many(self._space, list(zip(row_ids, data, strict=True)))
+        return True
+
+    def _keep_in_step(
+        self, run: Run, indexes: Sequence[tuple[StoredIndex, Passed]], updates: Sequence[Update], documents: int
+    ) -> None:
+        """Have indexes and counts follow changes, which make so many documents more."""
+        transaction: WritingTransaction = run.transaction
+        entries = {
+            index.definition.space: index.update(transaction.writer, passed(updates)) for index, passed in indexes
+        }
+        for index, _ in indexes:
+            if index.definition.kind == "vector":
+                run.left_out += index.take_left_out()  # type: ignore[attr-defined]
+        if documents or any(entries.values()):  # their record is one more page to write
+            transaction.add_counts(self._space, documents, entries)
+
     def write(self, run: Run, changes: Sequence[Change]) -> list[str | None]:
         """See `query.runtime.Table`."""
         if len(changes) < LARGE_WRITE:
@@ -198,13 +243,7 @@ class StoredTable:
                 updates = [update for update in updates if update[0] not in refused]
                 rows = [row for row in rows if row[0] not in refused]
         if rows:
-            entries = {index.definition.space: index.update(writer, passed(updates)) for index, passed in indexes}
-            documents = self._write_rows(writer, changes, rows)
-            for index, _ in indexes:
-                if index.definition.kind == "vector":
-                    run.left_out += index.take_left_out()  # type: ignore[attr-defined]
-            if documents or any(entries.values()):  # their record is one more page to write
-                transaction.add_counts(self._space, documents, entries)
+            self._keep_in_step(run, indexes, updates, self._write_rows(writer, changes, rows))
         return errors
 
     def _encoded(self, changes: Sequence[Change], errors: list[str | None]) -> list[Encoded]:

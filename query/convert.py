@@ -93,7 +93,7 @@ def to_argument(data: Any, chain: type[Chain]) -> Argument:
     if (kind is str and data.isascii()) or kind is Source:
         return data
     with suppress(NotPlainError):
-        return from_python(data)
+        return from_python(data, is_constant=True)
     return _mixed(data, 0, chain)
 
 

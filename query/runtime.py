@@ -232,6 +232,10 @@ class Table(Protocol):
     def check_key(self, document: Document) -> None:
         """ReqlQueryLogicError where the document's primary key is missing, of a type that cannot be one, or too long."""
 
+    def insert(self, run: Run, documents: Sequence[Document]) -> bool:
+        """Insert documents that have different, valid keys, if that is as simple as it mostly is; False, with nothing written,
+        where a key is taken, a document cannot be written, or may be refused: then there is `write`."""
+
     def write(self, run: Run, changes: Sequence[Change]) -> list[str | None]:
         """Write changes and keep all indexes in step; for each an error that kept it from being written, or None.
 

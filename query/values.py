@@ -300,13 +300,14 @@ class NotPlainError(Exception):
     """Raised by `from_python` for data with a part of a query or a function in it."""
 
 
-def from_python(data: object) -> Value:
+def from_python(data: object, *, is_constant: bool = False) -> Value:
     """A value out of what a user handed in: a copy, checked through.
 
     Tuples become lists, aware datetimes `Time`, bytearrays and memoryviews bytes, arrays of numpy and of the module
     `array` vectors, numpy scalars and other subclasses of numbers and strings plain ones. Everything else is a
     ReqlDriverCompileError that names the place; but for queries (anything with a `term`) and functions, which are a
-    NotPlainError.
+    NotPlainError. With `is_constant` the copy stays inside a query: nobody can make a circle of it, so that the cyclic garbage
+    collector is spared a long list and all that is in it.
 
     >>> from_python({"a": (1, 2)})
     {'a': [1, 2]}
@@ -314,16 +315,16 @@ def from_python(data: object) -> Value:
     try:
         if type(data) is list and len(data) >= BULK:
             with paused_collection():
-                return _copied(data)
-        return _copied(data)
+                return _copied(data, is_constant)
+        return _copied(data, False)
     except ReqlDriverCompileError:
         _find_fault(data, "", 0)
         raise
 
 
-def _copied(data: Any) -> Value:
+def _copied(data: Any, untracked: bool) -> Value:
     if native.AVAILABLE:
-        return native.copying.copied(data, 0, MAX_NESTING, _copy, _PSEUDO)
+        return native.copying.copied(data, 0, MAX_NESTING, _copy, _PSEUDO, untracked)
     return _copy(data, 0)
 
 

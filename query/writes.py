@@ -14,7 +14,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
-from itertools import islice, repeat
+from itertools import islice
 from typing import Final, TypeAlias
 
 from query.collection import BULK, paused_collection
@@ -124,11 +124,15 @@ class Writer:
                 summary.count(old, new, place in unchanged)
 
     def _write(self, changes: list[Change]) -> list[str | None]:
-        problems, left_out = self.table.write(self._run, changes), self._run.left_out
+        problems = self.table.write(self._run, changes)
+        self._tell_left_out()
+        return problems
+
+    def _tell_left_out(self) -> None:
+        left_out = self._run.left_out
         if left_out:
             self.summary.leave_out(left_out)
             left_out.clear()
-        return problems
 
     def _note(self, places: list[int], problems: list[str | None], errors: dict[int, str]) -> None:
         for place, problem in zip(places, problems, strict=True):
@@ -166,17 +170,18 @@ class Writer:
                 self.insert_batch(batch, resolve)
 
     def insert_batch(self, batch: list[Value], resolve: Resolve) -> None:
-        """Insert a list of documents, which is this writer's own, in one batch where no key occurs twice."""
+        """Insert a list of documents, which is this writer's own, in one batch where no key occurs twice.
+
+        Mostly none of the documents is there, and nobody wants to hear of changes: that goes a way of its own.
+        """
         keys, refused = self._keys_of(batch)
-        if refused:
-            found = iter(self.table.get_many(self._run, [key for at, key in enumerate(keys) if at not in refused]))
-            olds = [None if at in refused else next(found) for at in range(len(batch))]
-        else:
-            olds = self.table.get_many(self._run, keys)
-            is_plain = self._hook is None and not self.summary.return_changes
-            if is_plain and olds.count(None) == len(olds) and _are_distinct(keys):
-                self._insert_new(batch)
-                return
+        is_plain = not refused and self._hook is None and not self.summary.return_changes and _are_distinct(keys)
+        if is_plain and self.table.insert(self._run, batch):
+            self.summary.inserted += len(batch)
+            self._tell_left_out()
+            return
+        found = iter(self.table.get_many(self._run, [key for at, key in enumerate(keys) if at not in refused]))
+        olds = [None if at in refused else next(found) for at in range(len(batch))]
         if refused:
             self.summary.note_error(next(iter(refused.values())).message)
         pending: set[Value] = set()
@@ -203,16 +208,6 @@ class Writer:
             raise
         except ReqlRuntimeError as error:
             self.fail(old, error)
-
-    def _insert_new(self, batch: list[Document]) -> None:
-        """The most usual insert, and the fastest: none of the documents is there, and nobody wants to hear of changes."""
-        problems = self._write(list(map(Change, repeat(None), batch)))
-        failed = [problem for problem in problems if problem is not None]
-        if failed and self._raises:
-            raise ReqlOpFailedError(failed[0])
-        self.summary.inserted += len(batch) - len(failed)
-        for problem in failed:
-            self.summary.fail(None, problem)
 
     def _keys_of(self, batch: list[Value]) -> tuple[list[Value], dict[int, ReqlError]]:
         """The key of each document, made up where it has none, and the errors of those that have no good one, by place."""

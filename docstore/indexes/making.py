@@ -7,9 +7,10 @@ so the keys of strings and integers are remembered, those of all indexes togethe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from typing import Final, TypeAlias, cast
 
+from docstore import native
 from docstore.indexes.function import IndexFunction, ValueOf
 from docstore.key_form import array_form
 from docstore.keys import MAX_KEY_BYTES, index_key
@@ -18,6 +19,7 @@ from query.runtime import Document
 
 KeyOf: TypeAlias = Callable[[Document], bytes | None]
 KeysOf: TypeAlias = Callable[[Document], Collection[bytes]]
+EntriesOf: TypeAlias = Callable[[Iterable[tuple[bytes, Document]]], list[tuple[bytes, bytes]]]
 
 _REMEMBERED: Final = 20_000
 """Keys of each kind: some 4 MB."""
@@ -41,6 +43,23 @@ class _Integers(dict[int, bytes]):
 
 _texts: Final = _Texts()
 _integers: Final = _Integers()  # asked for ints only: 1.0 and True would find the key of 1
+
+
+def entries_maker(function: IndexFunction, *, multi: bool) -> EntriesOf:
+    """What gives the entries of documents, in any order, for one use in one thread."""
+    names = function.fields_read
+    if native.AVAILABLE and names is not None and not (multi and function.compound):
+        if multi:
+            others = keys_maker(function)
+            return lambda rows: native.making.elements_entries(rows, names[0], others)
+        if function.compound:
+            return lambda rows: native.making.fields_entries(rows, names, index_key)
+        return lambda rows: native.making.field_entries(rows, names[0], index_key)
+    if multi:
+        keys_of = keys_maker(function)
+        return lambda rows: [(key, member) for member, document in rows for key in keys_of(document)]
+    key_of = key_maker(function)
+    return lambda rows: [(key, member) for member, document in rows if (key := key_of(document)) is not None]
 
 
 def key_maker(function: IndexFunction) -> KeyOf:

@@ -37,7 +37,7 @@ from docstore.indexes.base import (
     refuse_null,
 )
 from docstore.indexes.function import IndexFunction
-from docstore.indexes.making import KeyOf, KeysOf, key_maker, keys_maker
+from docstore.indexes.making import KeyOf, KeysOf, entries_maker, key_maker, keys_maker
 from docstore.indexes.primary import after as part_after
 from docstore.indexes.refusing import WithoutShapes
 from docstore.indexes.unique import refusals
@@ -93,11 +93,7 @@ class OrderedIndex(WithoutShapes):
 
     def entries(self, rows: Iterable[tuple[bytes, Document]]) -> list[Entry]:
         """See `StoredIndex`."""
-        if self.multi:
-            keys_of = keys_maker(self._function)
-            return [(key, member) for member, document in rows for key in keys_of(document)]
-        key_of = key_maker(self._function)
-        return [(key, member) for member, document in rows if (key := key_of(document)) is not None]
+        return entries_maker(self._function, multi=self.multi)(rows)
 
     def makers(self) -> tuple[KeyOf | None, KeysOf | None]:
         """What gives the one key of a document, or all of its keys: one of the two, for one use in one thread."""

@@ -9,6 +9,12 @@ cdef extern from "Python.h":
     Py_ssize_t PyUnicode_GET_LENGTH(object text)
     void* PyUnicode_DATA(object text)
 
+cdef extern from *:
+    """
+    #define FIRST_SHARED_NUMBER (1LL << 53)  /* the nearest to 0 of the numbers whose doubles others have too */
+    """
+    long long FIRST_SHARED_NUMBER
+
 cdef enum:
     NUMBER = 0x20
     STRING = 0x50

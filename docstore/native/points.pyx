@@ -15,7 +15,9 @@ from libc.stdint cimport uint64_t
 from libc.string cimport memcpy
 
 from docstore.native.documents cimport Reader
-from docstore.native.forms cimport NUMBER_FORM_BYTES, text_form_size, write_number_form, write_text_form
+from docstore.native.forms cimport (
+    FIRST_SHARED_NUMBER, NUMBER_FORM_BYTES, text_form_size, write_number_form, write_text_form,
+)
 from docstore.native.pages cimport Snapshot
 from docstore.native.rows cimport Row
 
@@ -34,9 +36,6 @@ cdef enum:
     PREFIX_BYTES = 4
     FORM_BYTES = 507
     COPIED_BYTES = 4096  # of a document that is copied to where functions keep their variables
-
-cdef long long FIRST_SHARED = 1LL << 53
-
 
 cdef class Point:
     """The reading of documents of one table."""
@@ -179,7 +178,7 @@ cdef Py_ssize_t _write_form(key, unsigned char* form) except? -1:
             return size
     elif PyLong_CheckExact(key):
         number = PyLong_AsLongLongAndOverflow(key, &overflow)
-        if not overflow and -FIRST_SHARED < number < FIRST_SHARED:
+        if not overflow and -FIRST_SHARED_NUMBER < number < FIRST_SHARED_NUMBER:
             write_number_form(<double> number, form)
             return NUMBER_FORM_BYTES
     return -1

@@ -189,6 +189,9 @@ class WriteTransaction(ReadTransaction, Protocol):
     def put_many(self, space: int, items: Sequence[tuple[bytes, bytes]]) -> None:
         """Set many values of a map; fastest when `items` is sorted by key."""
 
+    def put_new_many(self, space: int, items: Sequence[tuple[bytes, bytes]]) -> int:
+        """Set the values of those keys of a map that have none; how many these were. Fastest when `items` is sorted by key."""
+
     def delete(self, space: int, key: bytes) -> bool:
         """Remove a key of a map; whether it was there."""
 

@@ -176,6 +176,16 @@ class LmdbWrite(LmdbRead):
         except lmdb.Error as error:
             raise self._failure(error) from error
 
+    def put_new_many(self, space: int, items: Sequence[tuple[bytes, bytes]]) -> int:
+        """See `WriteTransaction.put_new_many`."""
+        self.write_count += 1
+        prefix = prefixes[space]
+        try:
+            raw = [(prefix + key, value) for key, value in items]
+            return int(self._txn.cursor(self._map(space)).putmulti(raw, overwrite=False)[1])
+        except lmdb.Error as error:
+            raise self._failure(error) from error
+
     def delete(self, space: int, key: bytes) -> bool:
         """See `WriteTransaction.delete`."""
         self.write_count += 1

@@ -224,6 +224,10 @@ class MemoryWrite(MemoryRead):
         for key, value in items:
             self.put(space, key, value)
 
+    def put_new_many(self, space: int, items: Sequence[tuple[bytes, bytes]]) -> int:
+        """See `WriteTransaction.put_new_many`."""
+        return sum([self.put_new(space, key, value) for key, value in items])
+
     def delete(self, space: int, key: bytes) -> bool:
         """See `WriteTransaction.delete`."""
         if self.get(space, key) is None:

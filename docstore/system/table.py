@@ -111,6 +111,10 @@ class SystemTable:
         if PRIMARY_KEY not in document:
             raise ReqlQueryLogicError(f"No attribute `{PRIMARY_KEY}`, the primary key, in the document.")
 
+    def insert(self, run: Run, documents: Sequence[Document]) -> bool:
+        """See `query.runtime.Table`."""
+        return False
+
     def write(self, run: Run, changes: Sequence[Change]) -> list[str | None]:
         """See `query.runtime.Table`."""
         return [self._written(run.transaction, change) for change in changes]

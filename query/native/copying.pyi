@@ -2,5 +2,11 @@ from collections.abc import Callable
 from typing import Any
 
 def copied(
-    data: Any, depth: int, most: int, uncommon: Callable[[Any, int], Any], pseudo: tuple[str, Callable[[Any], Any]], /
+    data: Any,
+    depth: int,
+    most: int,
+    uncommon: Callable[[Any, int], Any],
+    pseudo: tuple[str, Callable[[Any], Any]],
+    untracked: bool = False,
+    /,
 ) -> Any: ...

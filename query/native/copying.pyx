@@ -17,15 +17,17 @@ from libc.math cimport isfinite
 cdef extern from "Python.h":
     bint PyUnicode_IS_ASCII(object text)
     int PyUnicode_KIND(object text)
+    void PyObject_GC_UnTrack(object container)
 
 
-def copied(data, int depth, int most, uncommon, tuple pseudo, /):
+def copied(data, int depth, int most, uncommon, tuple pseudo, bint untracked=False, /):
     """A copy of plain data inside `depth` arrays and objects, of which there may be `most`.
 
     `uncommon(data, depth)` copies, or refuses, what is not plain; `pseudo` is the name of the field that makes an object
-    stand for another value, and what makes that value of such an object.
+    stand for another value, and what makes that value of such an object. `untracked` takes the lists and dicts that are made
+    from the cyclic garbage collector: only for copies that nobody can put into themselves.
     """
-    return _copied(data, depth, _Rules(most, uncommon, pseudo[0], pseudo[1]))
+    return _copied(data, depth, _Rules(most, uncommon, pseudo[0], pseudo[1], untracked))
 
 
 cdef class _Rules:
@@ -33,9 +35,10 @@ cdef class _Rules:
     cdef object uncommon
     cdef object pseudo_name
     cdef object pseudo_value
+    cdef bint untracked
 
-    def __init__(self, most, uncommon, pseudo_name, pseudo_value):
-        self.most, self.uncommon = most, uncommon
+    def __init__(self, most, uncommon, pseudo_name, pseudo_value, untracked):
+        self.most, self.uncommon, self.untracked = most, uncommon, untracked
         self.pseudo_name, self.pseudo_value = pseudo_name, pseudo_value
 
 
@@ -60,7 +63,10 @@ cdef object _copied(object data, int depth, _Rules rules):
         if PyDict_CheckExact(data):
             return _object(<dict> data, depth + 1, rules)
         if PyList_CheckExact(data):
-            return [item if _is_plain(item) else _copied(item, depth + 1, rules) for item in <list> data]
+            items = [item if _is_plain(item) else _copied(item, depth + 1, rules) for item in <list> data]
+            if rules.untracked:
+                PyObject_GC_UnTrack(items)
+            return items
         if PyTuple_CheckExact(data):
             return [item if _is_plain(item) else _copied(item, depth + 1, rules) for item in <tuple> data]
     return rules.uncommon(data, depth)
@@ -89,4 +95,8 @@ cdef object _object(dict data, int depth, _Rules rules):
     if left is not None:
         for key in left:
             PyDict_SetItem(result, key, _copied(result[key], depth, rules))
-    return rules.pseudo_value(result) if rules.pseudo_name in result else result
+    if rules.pseudo_name in result:
+        return rules.pseudo_value(result)
+    if rules.untracked:
+        PyObject_GC_UnTrack(result)
+    return result
