@@ -197,15 +197,21 @@ class StoredTable:
             return False
         row_ids = list(map(pack_row_id, transaction.take_rows(self._space, len(documents))))
         named = sorted(zip(keys, row_ids, strict=True))
-        if writer.put_new_many(self._keys, named) < len(named):
-            for key, row_id in named:
-                if writer.get(self._keys, key) == row_id:
-                    writer.delete(self._keys, key)
+        added = writer.put_new_many(self._keys, named)
+        if added < len(named):
+            if added:
+                self._take_back(writer, named)
             return False
         updates: list[Update] = list(zip(row_ids, repeat(None), documents))
         self._keep_in_step(run, indexes, updates, len(documents))
         writer.put_many(self._space, list(zip(row_ids, data, strict=True)))
         return True
+
+    def _take_back(self, writer: WriteTransaction, named: Sequence[tuple[bytes, bytes]]) -> None:
+        """Remove those primary keys that lead to these row ids, as others may lead to other rows."""
+        for key, row_id in named:
+            if writer.get(self._keys, key) == row_id:
+                writer.delete(self._keys, key)
 
     def _keep_in_step(
         self, run: Run, indexes: Sequence[tuple[StoredIndex, Passed]], updates: Sequence[Update], documents: int
