@@ -1,12 +1,13 @@
 """Conditions: what a scan may look at before it decodes anything, to pass over rows for which a predicate cannot hold.
 
-A `Condition` compares a top-level field with a constant. A row may be passed over where the field holds a value of the
-constant's own type (numbers are one type) for which the comparison is false, or, if the condition is `required`, where it
-has no such field. Whatever else a row holds, its predicate decides. So conditions change no answer, and no scan has to
-look at them.
+A `Condition` compares a top-level field with a constant, or says that its array contains one. A row may be passed over
+where the field holds a value of the constant's own type (numbers are one type) for which the comparison is false, or an
+array without the constant, or, if the condition is `required`, where it has no such field. Whatever else a row holds, its
+predicate decides. So conditions change no answer, and no scan has to look at them.
 
 Nor must they hide an error, which the predicate would raise for a row that is passed over. Of a conjunction therefore only
-the comparisons at its beginning are taken, before anything that might raise one.
+the comparisons at its beginning are taken, before anything that might raise one; `contains`, which does of what is no
+array, is the last that is taken.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from query.values import Value
 
 
 class Condition(NamedTuple):
-    """`field operator value`; the operator is one of `OPERATORS`, the value a bool, a number or a string."""
+    """`field operator value`; the operator is one of `OPERATORS` or `CONTAINS`, the value a bool, a number or a string."""
 
     field: str
     operator: str
@@ -30,6 +31,7 @@ class Condition(NamedTuple):
 Conditions: TypeAlias = tuple[Condition, ...]
 
 OPERATORS: Final = ("eq", "ne", "lt", "le", "gt", "ge")
+CONTAINS: Final = "contains"
 MIRRORED: Final = {"eq": "eq", "ne": "ne", "lt": "gt", "le": "ge", "gt": "lt", "ge": "le"}
 
 _TYPES: Final = frozenset({"bool", "int", "float", "str"})
@@ -60,7 +62,8 @@ def comparisons_of(predicate: Argument) -> tuple[list[Comparison], bool]:
     for part in _conjuncts(predicate.args[1]):
         one = _comparison(part, predicate.args[0][0])
         if one is None:
-            return found, False
+            membership = _membership(part, predicate.args[0][0])
+            return found if membership is None else [*found, membership], False
         found.append(one)
     return found, True
 
@@ -87,6 +90,13 @@ def _comparison(part: Argument, variable: int) -> Comparison | None:
         left, right, operator = right, left, MIRRORED[operator]
     name = _field_of(left, variable)
     return Comparison(name, operator, right.args[0]) if name is not None and _is_constant(right) else None
+
+
+def _membership(part: Argument, variable: int) -> Comparison | None:
+    if type(part) is not Term or part.kind.name != CONTAINS or len(part.args) != 2:
+        return None
+    name, wanted = _field_of(part.args[0], variable), part.args[1]
+    return Comparison(name, CONTAINS, wanted.args[0]) if name is not None and _is_constant(wanted) else None
 
 
 def _is_constant(arg: Argument) -> bool:

@@ -9,6 +9,7 @@ cdef struct Test:
     int64_t whole
     double number
     int kind
+    bint contains  # whether it is an array that is to have the value
     int accepts  # bits of the orders that the operator accepts: 1 below, 2 equal, 4 above
 
 

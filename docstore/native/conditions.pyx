@@ -9,7 +9,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy
 
-from docstore.native.reading cimport Input, load16, load32, load64, map_size, skip, text_size
+from docstore.native.reading cimport Input, array_size, load16, load32, load64, map_size, skip, text_size
 
 cdef enum:
     MOST = 8
@@ -46,7 +46,8 @@ cdef class Tests:
             name = field.encode()
             kept.append(name)
             test.name, test.name_size = <const unsigned char*> PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name)
-            test.accepts = _ACCEPTED[operator]
+            test.contains = operator == "contains"
+            test.accepts = EQUAL if test.contains else _ACCEPTED[operator]
             kind = type(value)
             if kind is bool:
                 test.kind, test.whole = BOOL, value
@@ -101,8 +102,29 @@ cdef class Tests:
 
 cdef bint _may_hold(Test* test, Input* source) noexcept:
     """Whether a condition may hold for the value that begins here."""
-    cdef int order = _order(test, source[0])
+    cdef int order
+    if test.contains:
+        return _may_contain(test, source[0])
+    order = _order(test, source[0])
     return order == UNKNOWN or (order & test.accepts) != 0
+
+
+cdef bint _may_contain(Test* test, Input source) noexcept:
+    """Whether the array that begins here may have the condition's value; what is no array is another's to judge."""
+    cdef Py_ssize_t size = array_size(&source), place
+    cdef int order
+    if size < 0:
+        return True
+    for place in range(size):
+        order = _order(test, source)
+        if order == UNKNOWN:
+            if test.kind != TEXT:
+                return True
+        elif order & EQUAL:
+            return True
+        if skip(&source) < 0:
+            return True
+    return False
 
 
 cdef inline int _of(bint is_below, bint is_above) noexcept:

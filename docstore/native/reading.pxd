@@ -80,6 +80,27 @@ cdef inline Py_ssize_t map_size(Input* source) noexcept nogil:
     return size if has(source, size) else -1
 
 
+cdef inline Py_ssize_t array_size(Input* source) noexcept nogil:
+    """The elements of the array that begins here; the input then stands at the first. No more than there is room for."""
+    cdef Py_ssize_t size
+    cdef unsigned char head
+    if not has(source, 1):
+        return -1
+    head = source.at[0]
+    if 0x90 <= head <= 0x9F:
+        size = head & 0x0F
+        source.at += 1
+    elif head == 0xDC and has(source, 3):
+        size = load16(source.at + 1)
+        source.at += 3
+    elif head == 0xDD and has(source, 5):
+        size = load32(source.at + 1)
+        source.at += 5
+    else:
+        return -1
+    return size if has(source, size) else -1
+
+
 cdef inline int _skip_slowly(Input* source) noexcept nogil:
     cdef Py_ssize_t left = 1, size
     cdef unsigned char head
