@@ -60,7 +60,8 @@ _GEOMETRY: Final = 2
 _VECTOR: Final = 3
 _BITS: Final = 4
 _VECTOR_CODES: Final[dict[VectorType, int]] = {"float32": 1, "float16": 2, "int8": 3}
-_VECTOR_TYPES: Final = {code: kind for kind, code in _VECTOR_CODES.items()}
+_VECTOR_FORMS: Final = {code: (kind, packed_size(kind, 1)) for kind, code in _VECTOR_CODES.items()}
+"""The types by their codes, and the bytes of a number of each."""
 
 _PSEUDO_TYPE_BYTES: Final = PSEUDO_TYPE.encode()
 
@@ -111,10 +112,10 @@ def unpack_vector(data: bytes) -> Vector:
     code, size = (data[0], len(data) - 1) if len(data) > 1 else (0, 0)
     if _BITS <= code < _BITS + 8:
         return Vector.packed("bits", data[1:], 8 * size - (code - _BITS))
-    kind = _VECTOR_TYPES.get(code)
-    if kind is None or size % packed_size(kind, 1):
+    kind, number_bytes = _VECTOR_FORMS.get(code) or (None, 1)
+    if kind is None or size % number_bytes:
         raise CorruptStoreError(f"Expected a vector but found {data[:40].hex()}.")
-    return Vector.packed(kind, data[1:], size // packed_size(kind, 1))
+    return Vector.packed(kind, data[1:], size // number_bytes)
 
 
 _encode = msgspec.msgpack.Encoder(enc_hook=_extension_of).encode
