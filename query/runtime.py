@@ -32,6 +32,9 @@ Document: TypeAlias = dict[str, Value]
 Fields: TypeAlias = frozenset[str] | None
 """The top-level fields of rows that are looked at; None for whole rows. Other fields may be missing from the row."""
 
+STORED: Final[Fields] = frozenset({"stored"})
+"""Asked for in the place of fields, this very object: rows may be given as the bytes in which they are stored."""
+
 DEFAULT_ARRAY_LIMIT: Final = 100_000
 """Elements that an array, a group or a sort in memory may have, unless the query says otherwise. RethinkDB's number."""
 

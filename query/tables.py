@@ -184,6 +184,18 @@ def orders_by_index(node: Argument) -> TypeGuard[Term]:
     return type(node) is Term and node.kind.name == "order_by" and len(node.args) == 1 and "index" in node.options
 
 
+_SELECTING: Final = frozenset({"get_all", "between", "filter"})
+
+
+def gives_rows(compiler: Compiler, node: Argument) -> bool:
+    """Whether a term gives rows of a table, all and as they are."""
+    if type(node) is not Term or compiler.is_special(node):
+        return False
+    if node.kind.name == "table":
+        return True
+    return (node.kind.name in _SELECTING or orders_by_index(node)) and gives_rows(compiler, node.args[0])
+
+
 def is_open(bound: Value, name: str) -> bool:
     """Whether a bound is `"open"`; ReqlQueryLogicError where it is neither that nor `"closed"`."""
     if bound not in ("open", "closed"):

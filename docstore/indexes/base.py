@@ -15,12 +15,12 @@ from operator import itemgetter
 from typing import Any, Final, Protocol, TypeAlias
 
 from docstore.catalog import IndexDefinition, TableDefinition
-from docstore.documents import decode_document, fields_decoder
+from docstore.documents import decode_document, fields_decoder, stored_document
 from docstore.errors import CorruptStoreError
 from docstore.storage.engine import ReadTransaction, WriteTransaction
 from docstore.storage.rows import Rows
 from query.errors import ReqlError, ReqlNonExistenceError, ReqlOpFailedError
-from query.runtime import Document, Fields, Index, Keep, Run
+from query.runtime import STORED, Document, Fields, Index, Keep, Run
 from query.values import Value
 
 FIRST_BATCH: Final = 20
@@ -102,8 +102,10 @@ def differences(entries: EntriesOf, updates: Sequence[Update]) -> tuple[list[Ent
 
 
 def decoder(fields: Fields) -> Decode:
-    """What decodes these fields, or whole documents."""
-    return decode_document if fields is None else fields_decoder(fields)
+    """What decodes these fields, or whole documents; or leaves them as they are stored."""
+    if fields is None:
+        return decode_document
+    return stored_document if fields is STORED else fields_decoder(fields)
 
 
 def reader(fields: Fields, keep: Keep | None) -> Callable[[bytes], Document | None]:
@@ -157,7 +159,7 @@ def two_phases(fields: Fields, keep: Keep) -> tuple[Decode, Callable[[Document],
 
     The last is None where the row as the test saw it has all that is asked for.
     """
-    covered = keep.fields is None or (fields is not None and fields <= keep.fields)
+    covered = keep.fields is None or (fields is not None and fields is not STORED and fields <= keep.fields)
     return decoder(keep.fields), keep.test, None if covered else decoder(fields)
 
 

@@ -13,7 +13,7 @@ That saves memory where many documents are kept. For a document that is read alo
 costs more than making one; so a reader may be told to look up keys only.
 """
 
-from cpython.bytes cimport PyBytes_FromStringAndSize, PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_CheckExact, PyBytes_FromStringAndSize, PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.dict cimport PyDict_SetItem
 from cpython.float cimport PyFloat_FromDouble
 from cpython.long cimport PyLong_FromLongLong, PyLong_FromUnsignedLongLong
@@ -393,3 +393,22 @@ cdef class FieldsReader(Reader):
         if source.at != source.end:
             raise _unexpected
         return found
+
+
+cdef class Giver:
+    """What makes of a stored document what its user gets: `present(found)` of what is not of MessagePack's own types, and of
+    what is no bytes."""
+
+    cdef Reader _reader
+    cdef object _present
+
+    def __init__(self, Reader reader not None, present):
+        self._reader, self._present = reader, present
+
+    def __call__(self, row):
+        cdef unsigned long calls
+        if not PyBytes_CheckExact(row):
+            return self._present(row)
+        calls = self._reader.python_calls
+        found = self._reader.read(<const unsigned char*> PyBytes_AS_STRING(row), PyBytes_GET_SIZE(row))
+        return found if calls == self._reader.python_calls else self._present(found)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from query.arguments import function_or_constant
+from query.arguments import function_or_constant, union_of
 from query.closures import Closure, CompiledFunction, Env, KeepMaker, MakeKeep, Transform, located
 from query.conditions import comparisons_of
 from query.errors import ReqlError, ReqlNonExistenceError
@@ -374,7 +374,7 @@ def _(compiler: Compiler, node: Term, need: Fields) -> Transform:
     def keep(env: Env, rows: Iterator[Value]) -> Iterator[Value]:
         return filter(predicate(env), rows)
 
-    return Transform(None if need is None or fields is None else need | fields, keep, selects=True)
+    return Transform(union_of(need, fields), keep, selects=True)
 
 
 @filter_.compiles_rows

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -345,6 +346,44 @@ def test_a_closed_cursor_refuses_to_go_on(db: Connection) -> None:
         pass
     with pytest.raises(ClosedError):
         next(cursor)
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        posts,
+        posts.get_all(1, index="parity"),
+        posts.order_by(index="parity"),
+        posts.between(1, 2, index="parity").filter(lambda row: row["n"] >= 0),
+        posts.filter(r.row["n"] >= 0),
+        posts.filter(lambda row: row["stored"]),
+        posts.filter(lambda row: row.has_fields("n")),
+        posts.filter(lambda row: row.keys().contains("n")),
+        posts.filter({"parity": 1}).filter(r.row["stored"]),
+    ],
+)
+def test_rows_are_the_same_whether_they_are_kept_or_not(db: Connection, chosen: Query) -> None:
+    posts.delete().run(db)
+    when = datetime(2024, 2, 29, 12, tzinfo=UTC)
+    documents = [{"id": number, "n": number, "parity": 1, "at": when, "stored": b"x"} for number in range(3_500)]
+    posts.insert(documents).run(db)
+    posts.index_create("parity").run(db)
+    posts.index_wait("parity").run(db)
+    kept = list(chosen.run(db))
+    seen = [(row["n"], row["at"], row["stored"], len(row)) for row in chosen.run(db)]
+    cursor = chosen.run(db)
+    by_next = [cursor.next() for _ in range(10)]
+    assert kept == documents
+    assert seen == [(row["n"], row["at"], row["stored"], 5) for row in documents]
+    assert by_next + list(cursor) == documents
+    raw = chosen.run(db, time_format="raw").next()
+    assert raw["at"]["$reql_type$"] == "TIME"
+
+
+def test_vectors_come_out_of_a_cursor_as_arrays(db: Connection) -> None:
+    posts.insert([{"id": 100 + number, "v": r.vector([number, 1])} for number in range(3)]).run(db)
+    found = [row["v"].tolist() for row in posts.filter(r.row["id"] >= 100).run(db)]
+    assert found == [[0, 1], [1, 1], [2, 1]]
 
 
 def test_a_long_cursor_goes_on_after_writes_between_its_batches(db: Connection) -> None:
