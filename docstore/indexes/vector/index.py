@@ -23,6 +23,7 @@ from docstore.indexes.vector.editing import Editor
 from docstore.indexes.vector.filtering import Gathered, Kept, Known
 from docstore.indexes.vector.graph import DEFAULT_EF_SEARCH, GraphKeeper, comparable_query
 from docstore.indexes.vector.lists import State, read_state
+from docstore.indexes.vector.one_thread import one_thread
 from docstore.indexes.vector.reading import NOTHING, Form, Found, FoundOf, vectors_of
 from docstore.indexes.vector.search import EXACT_VECTORS, SPARE, Search, measured_recall
 from docstore.indexes.vector.status import status_of, without_vectors
@@ -108,7 +109,8 @@ class VectorIndex(WithoutShapes, WithoutOrder):
         self._told.left_out = list(told.values())
         if not (gone or come or any(skipped.values())):
             return 0
-        return self._edit(engine, gone, come, skipped)
+        with one_thread():
+            return self._edit(engine, gone, come, skipped)
 
     def _edit(
         self, engine: WriteTransaction, gone: list[bytes], come: list[tuple[bytes, bytes]], skipped: Counter[str]
@@ -129,7 +131,8 @@ class VectorIndex(WithoutShapes, WithoutOrder):
         if documents < LEAST_DOCUMENTS or self.method == "flat" or self.form.type == "bits":
             return None
         rows = self._sample(engine, sample_step(documents, self._target), goes_on)
-        return trained(self.form, rows, documents, self._target, self._seed, goes_on=goes_on)
+        with one_thread():
+            return trained(self.form, rows, documents, self._target, self._seed, goes_on=goes_on)
 
     def _sample(self, engine: ReadTransaction, step: int, goes_on: Callable[[], bool]) -> Iterator[bytes]:
         """The vectors of one of so many documents."""
@@ -300,7 +303,8 @@ class VectorIndex(WithoutShapes, WithoutOrder):
         if self.method == "flat" or state.head.vectors <= EXACT_VECTORS:
             return 1.0
         if self._measured[0] != state.head.stamp:
-            self._measured = (state.head.stamp, measured_recall(engine, state, self._table))
+            with one_thread():
+                self._measured = (state.head.stamp, measured_recall(engine, state, self._table))
         return self._measured[1]
 
     def status(self, engine: ReadTransaction) -> Document:
