@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,14 @@ from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 from docstore.indexes.vector.one_thread import one_thread
 
 
-def threads() -> list[int]:
-    np.ones((2, 2)) @ np.ones((2, 2))
-    return [one["num_threads"] for one in ThreadpoolController().info() if one["user_api"] == "blas"]
+def threads() -> int:
+    """The number of threads of numpy's own BLAS."""
+    found = [
+        one["num_threads"] for one in ThreadpoolController().info() if Path(np.__file__).parent.name in one["filepath"]
+    ]
+    if not found:
+        pytest.skip("numpy comes without a BLAS whose threads can be told")
+    return int(found[0])
 
 
 @pytest.fixture(autouse=True)
@@ -27,10 +33,10 @@ def test_products_take_one_thread_inside_a_block() -> None:
     before = threads()
     for _ in range(3):
         with one_thread():
-            assert threads() == [1] * len(before)
+            assert threads() == 1
             with one_thread():
-                assert threads() == [1] * len(before)
-            assert threads() == [1] * len(before)
+                assert threads() == 1
+            assert threads() == 1
         assert threads() == before
 
 
