@@ -92,6 +92,8 @@ def to_argument(data: Any, chain: type[Chain]) -> Argument:
     kind = type(data)
     if (kind is str and data.isascii()) or kind is Source:
         return data
+    if kind is dict and any([type(item) is chain for item in data.values()]):  # noqa: C419 - faster
+        return _mixed(data, 0, chain)
     with suppress(NotPlainError):
         return from_python(data, is_constant=True)
     return _mixed(data, 0, chain)

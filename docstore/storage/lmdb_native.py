@@ -30,6 +30,10 @@ class NativeRead(LmdbRead):
 
     __slots__ = ()
 
+    def get(self, space: int, key: bytes) -> bytes | None:
+        """See `ReadTransaction.get`. py-lmdb would let other threads run meanwhile, and may have to wait for them."""
+        return super().get(space, key) if space == CATALOG_SPACE else self.read(space, key, _BYTES)
+
     def read(self, space: int, key: bytes, decode: Callable[[bytes], Result]) -> Result | None:
         """See `ReadTransaction.read`."""
         known = self._store.snapshot
