@@ -17,7 +17,6 @@ from docstore.indexes.vector.records import (
     BLOCK_PREFIX,
     GONE_PREFIX,
     LIST_PREFIX,
-    LONG_MEMBER_PREFIX,
     MEMBER_PREFIX,
     ORDINAL_PREFIX,
     PLACE,
@@ -86,11 +85,7 @@ def _faults(engine: ReadTransaction, space: int, form: Form, coder: Coder) -> It
     if sizes:
         yield f"there are blocks of the lists {sorted(sizes)[:5]}, which have no record"
     records_found = sum(1 for _ in engine.scan(space, *_range(ORDINAL_PREFIX)))
-    noted = sum(
-        len(data) // PLACE.size
-        for prefix in (MEMBER_PREFIX, LONG_MEMBER_PREFIX)
-        for _, data in engine.scan(space, *_range(prefix))
-    )
+    noted = sum(len(data) // PLACE.size for _, data in engine.scan(space, *_range(MEMBER_PREFIX)))
     if not placed == records_found == noted == head.vectors:
         yield (
             f"there are {placed} vectors in lists, {records_found} records of vectors and {noted} notes of their places; "

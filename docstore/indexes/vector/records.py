@@ -6,9 +6,8 @@
 | `c` list                  | the centroid of a list: its numbers as float32, little endian                                 |
 | `l` list                  | the list: its stamp in 8 bytes, its vectors and the number of its next block in 4 each          |
 | `b` list, block           | a block: its vectors in 4 bytes, 4 of zero, their ordinals in 8 each, then their codes; little endian |
-| `o` ordinal               | a vector: the length of its document's key in 2 bytes, that key, the vector in packed form      |
-| `m` key of a document     | for each of its vectors: the ordinal in 8 bytes, the list and the block in 4 each               |
-| `n` SHA-256 of such a key | the same, where the key has 507 bytes and `m` would not fit in front                           |
+| `o` ordinal               | a vector: the length of its document's row id in 2 bytes, that id, the vector in packed form    |
+| `m` row id of a document  | for each of its vectors: the ordinal in 8 bytes, the list and the block in 4 each               |
 | `r`                       | the rotation of codes of bits: its moves, see `codes.py`, in 4 bytes each, little endian      |
 | `s` ordinal               | a segment, see `segments.py`                                                                   |
 | `g` ordinal               | ordinals that are gone from the segment, in 8 bytes each, little endian                       |
@@ -22,7 +21,6 @@ process one sees them in. So what was read of a list may be kept by its stamp fo
 
 from __future__ import annotations
 
-import hashlib
 import os
 from dataclasses import dataclass, field
 from struct import Struct
@@ -33,7 +31,7 @@ import numpy as np
 from docstore import native
 from docstore.documents import decode_document, encode_document
 from docstore.errors import CorruptStoreError
-from docstore.storage.engine import MAX_KEY_BYTES, ReadTransaction, WriteTransaction
+from docstore.storage.engine import ReadTransaction, WriteTransaction
 
 HEAD_KEY: Final = b"h"
 CENTROID_PREFIX: Final = b"c"
@@ -41,7 +39,6 @@ LIST_PREFIX: Final = b"l"
 BLOCK_PREFIX: Final = b"b"
 ORDINAL_PREFIX: Final = b"o"
 MEMBER_PREFIX: Final = b"m"
-LONG_MEMBER_PREFIX: Final = b"n"
 ROTATION_KEY: Final = b"r"
 SEGMENT_PREFIX: Final = b"s"
 GONE_PREFIX: Final = b"g"
@@ -157,9 +154,7 @@ def ordinal_key(ordinal: int) -> bytes:
 
 def member_key(member: bytes) -> bytes:
     """The key of the vectors of a document."""
-    if len(member) < MAX_KEY_BYTES:
-        return MEMBER_PREFIX + member
-    return LONG_MEMBER_PREFIX + hashlib.sha256(member).digest()
+    return MEMBER_PREFIX + member
 
 
 def segment_key(first: int) -> bytes:
