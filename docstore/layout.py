@@ -148,10 +148,3 @@ def pack_row_id(number: int) -> bytes:
         return number.to_bytes(ROW_ID_BYTES)
     except OverflowError:
         raise StoreError(f"A table has had 2**{8 * ROW_ID_BYTES} documents, which is the most there can be.") from None
-
-
-def unpack_row_id(data: bytes) -> int:
-    """The number of a row id; CorruptStoreError where it is none."""
-    if len(data) != ROW_ID_BYTES:
-        raise CorruptStoreError(f"Expected a row id of {ROW_ID_BYTES} bytes but found {data[:40].hex()}.")
-    return int.from_bytes(data)

@@ -39,7 +39,10 @@ LARGE_WRITE: Final = 1_000
 """Changes from which on a write pauses Python's garbage collector."""
 
 Encoded: TypeAlias = tuple[int, bytes, bytes | None]
+"""The place of a change, the form of its primary key, and the document as it is stored; None for one that goes."""
+
 Row: TypeAlias = tuple[bytes, int, bytes, bytes | None]
+"""The row id, and then an `Encoded`."""
 
 TableCommand: TypeAlias = Callable[..., Value]
 """`(run, transaction, definition, *arguments, **options)`."""

@@ -26,7 +26,6 @@ def test_records_are_read_as_they_were_written() -> None:
     counts = layout.Counts(5, 9, {20: 7})
     assert layout.unpack_counts(layout.pack_counts(counts)) == counts
     assert layout.unpack_counts(None) == (0, 0, {})
-    assert layout.unpack_row_id(layout.pack_row_id(2**40)) == 2**40
     assert layout.unpack_watermark(layout.pack_watermark(5, b"\x10")) == (5, b"\x10")
     assert layout.unpack_watermark(None) == (0, b"")
 
@@ -38,8 +37,6 @@ def test_damaged_records_are_told() -> None:
         layout.unpack_u64(b"1")
     with pytest.raises(CorruptStoreError):
         layout.unpack_counts(b"123456789")
-    with pytest.raises(CorruptStoreError):
-        layout.unpack_row_id(b"12345")
     with pytest.raises(StoreError):
         layout.pack_row_id(2**48)
     with pytest.raises(CorruptStoreError):
