@@ -29,7 +29,7 @@ from benchmarks.data import Document
 from query import r
 
 SIZES: Final = (10_000, 100_000, 1_000_000, 10_000_000)
-"""The largest takes 5 GB of disk and ten minutes."""
+"""The largest takes 4 GB of disk and five minutes."""
 BATCH: Final = 1_000
 PER_BUCKET: Final = 20
 """Documents with the same value of the index that is read: as many in every store."""

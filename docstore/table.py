@@ -281,8 +281,8 @@ class StoredTable:
         for row_id, one in zip(ids, there, strict=True):
             if row_id is None:
                 raise CorruptStoreError(
-                    f"Expected a row of the table `{self.definition.title}` under a primary key that has a document, but "
-                    "found none."
+                    f"Expected a row id under the primary key {one[1].hex()} of the table `{self.definition.title}`, which "
+                    "has a document, but found none. `docstore check` tells more."
                 )
             rows.append((row_id, *one))
         rows.sort()

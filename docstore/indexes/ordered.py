@@ -1,6 +1,6 @@
 """Ordered indexes: simple, compound, multi and function-defined, in one class.
 
-An entry is (key, member): the form of the value of the index function, cut to `MAX_KEY_BYTES`, and the primary key of the
+An entry is (key, member): the form of the value of the index function, cut to `MAX_KEY_BYTES`, and the row id of the
 document. Which values have entries:
 
 - a value that cannot be indexed (null, an object, an array with one of these in it...) has none, nor has a document for

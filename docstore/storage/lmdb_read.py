@@ -29,7 +29,7 @@ from docstore.limits import MAX_READERS
 from docstore.storage.engine import MAX_KEY_BYTES, MAX_MEMBER_BYTES
 from docstore.storage.lmdb_scan import Bounds, Cursor, Entry, prefixes
 from docstore.storage.registry import SharedStore
-from docstore.storage.rows import ListRows, Rows, chunked, follow, missing
+from docstore.storage.rows import ListRows, Rows, chunked, follow, read_through
 
 Result = TypeVar("Result")
 
@@ -160,13 +160,7 @@ class LmdbRead:
 
     def read_through(self, keys: int, key: bytes, space: int, decode: Callable[[bytes], Result]) -> Result | None:
         """See `ReadTransaction.read_through`."""
-        named = self.get(keys, key)
-        if named is None:
-            return None
-        data = self.get(space, named)
-        if data is None:
-            raise missing(named)
-        return decode(data)
+        return read_through(self.get, keys, key, space, decode)
 
     def follow(self, rows: Rows, space: int) -> Rows:
         """See `ReadTransaction.follow`."""

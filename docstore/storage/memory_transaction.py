@@ -18,7 +18,7 @@ from weakref import ref
 from docstore.errors import TransactionClosedError, TransactionError
 from docstore.storage.engine import MAX_KEY_BYTES, Batch, check_member
 from docstore.storage.memory_state import MemoryState, Undo, undo_changes
-from docstore.storage.rows import ListRows, Rows, chunked, follow, missing
+from docstore.storage.rows import ListRows, Rows, chunked, follow, read_through
 from docstore.storage.versions import GONE, VersionedTable
 
 Result = TypeVar("Result")
@@ -76,13 +76,7 @@ class MemoryRead:
 
     def read_through(self, keys: int, key: bytes, space: int, decode: Callable[[bytes], Result]) -> Result | None:
         """See `ReadTransaction.read_through`."""
-        named = self.get(keys, key)
-        if named is None:
-            return None
-        data = self.get(space, named)
-        if data is None:
-            raise missing(named)
-        return decode(data)
+        return read_through(self.get, keys, key, space, decode)
 
     def follow(self, rows: Rows, space: int) -> Rows:
         """See `ReadTransaction.follow`."""

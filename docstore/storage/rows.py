@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from docstore import native
 from docstore.errors import CorruptStoreError
 from query.conditions import Conditions
+
+Result = TypeVar("Result")
 
 
 class Rows(Protocol):
@@ -107,6 +109,19 @@ def follow(rows: Rows, values_of: Callable[[Sequence[bytes]], Sequence[bytes | N
         raise missing(wanted[values.index(None)])
     found = iter(values)
     return ListRows([None if key is None else next(found) for key in keys])
+
+
+def read_through(
+    get: Callable[[int, bytes], bytes | None], keys: int, key: bytes, space: int, decode: Callable[[bytes], Result]
+) -> Result | None:
+    """What `decode` makes of the value that a key leads to, for engines that have single values."""
+    named = get(keys, key)
+    if named is None:
+        return None
+    data = get(space, named)
+    if data is None:
+        raise missing(named)
+    return decode(data)
 
 
 def missing(key: bytes) -> CorruptStoreError:
