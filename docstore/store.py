@@ -24,6 +24,7 @@ from docstore.catalog import DEFAULT_DATABASE, Catalog, TableDefinition, new_cat
 from docstore.catalog_records import load, read_version, save
 from docstore.errors import NewerFormatError, NotAStoreError, OlderFormatError
 from docstore.indexes import load_kinds
+from docstore.indexes.base import decoder
 from docstore.layout import FORMAT_KEY, FORMAT_VERSION, pack_u32, unpack_u32
 from docstore.limits import BUSY_TIMEOUT_SECONDS
 from docstore.settings import SYSTEM
@@ -44,7 +45,7 @@ from docstore.table import StoredTable, TableCommand
 from docstore.transaction import Schema, Transaction, WritingTransaction
 from docstore.worker import Worker
 from query.errors import ReqlOpFailedError
-from query.runtime import Run
+from query.runtime import Document, Fields, Run
 from query.term import Argument, Term
 from query.values import Value
 
@@ -252,6 +253,10 @@ class OpenStore:
         """See `query.runtime.Store`."""
         if name != SYSTEM:
             run.transaction.catalog.database(name)
+
+    def decoder(self, fields: Fields) -> Callable[[bytes], Document]:
+        """See `query.runtime.Store`."""
+        return decoder(fields)
 
     def administer(self, run: Run, command: str, *arguments: Value, **options: Value) -> Value:
         """See `query.runtime.Store`."""

@@ -267,6 +267,9 @@ class Store(Protocol):
     def check_database(self, run: Run, name: str) -> None:
         """ReqlOpFailedError where there is no such database."""
 
+    def decoder(self, fields: Fields) -> Callable[[bytes], Document]:
+        """What decodes these fields, or all, of rows that came as they are stored (`STORED`)."""
+
     def administer(self, run: Run, command: str, *arguments: Value, **options: Value) -> Value:
         """Run a command on the store as a whole: db_create, table_create, table_list and the like."""
 

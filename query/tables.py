@@ -184,7 +184,7 @@ def orders_by_index(node: Argument) -> TypeGuard[Term]:
     return type(node) is Term and node.kind.name == "order_by" and len(node.args) == 1 and "index" in node.options
 
 
-_SELECTING: Final = frozenset({"get_all", "between", "filter"})
+_SELECTING: Final = frozenset({"get_all", "between", "filter", "limit", "skip"})
 
 
 def gives_rows(compiler: Compiler, node: Argument) -> bool:

@@ -12,8 +12,8 @@ from query.errors import ReqlError, ReqlQueryLogicError
 from query.evaluate import Compiler
 from query.merge import merge
 from query.registry import term
-from query.runtime import Document, Fields, Function, Index, Run, Table, type_error
-from query.tables import index_in, table_of
+from query.runtime import STORED, Document, Fields, Function, Index, Run, Table, type_error
+from query.tables import gives_rows, index_in, table_of
 from query.term import Term
 from query.values import Value, from_python, group_marker
 
@@ -129,19 +129,37 @@ Lookup: TypeAlias = Callable[[list[Value]], list[list[Document]]]
 
 @eq_join.transforms
 def _(compiler: Compiler, node: Term, need: Fields) -> Transform:
+    """Where whole rows of a table are wanted, they come as they are stored: many may have no partner, and only of those
+    that have one more than the key's fields is decoded."""
     key = reader(compiler, node.args[1], node)
     lookup = _lookup(compiler, node, _side(need, "right", frozenset()))
     needed = _side(need, "left", key.fields)
-    return Transform(needed, lambda env, rows: _pairs(rows, key.bind(env), lookup(env)))
+    if needed is not None or key.fields is None or not gives_rows(compiler, node.args[0]):
+        return Transform(needed, lambda env, rows: _pairs(rows, key.bind(env), lookup(env), _whole))
+
+    def make(env: Env, rows: Iterator[Value]) -> Iterator[Value]:
+        store = env[0].store
+        read, look = key.bind(env), store.decoder(key.fields)
+        return _pairs(
+            rows, lambda row: read(look(row) if type(row) is bytes else row), lookup(env), store.decoder(None)
+        )
+
+    return Transform(STORED, make)
 
 
-def _pairs(rows: Iterator[Value], key_of: Read, lookup: Lookup) -> Iterator[Value]:
+def _whole(row: bytes) -> Document:
+    raise AssertionError(f"a row as it is stored, which nobody asked for: {row[:40].hex()}")
+
+
+def _pairs(rows: Iterator[Any], key_of: Read, lookup: Lookup, decode: Callable[[bytes], Document]) -> Iterator[Value]:
     size = _FIRST_BATCH
     while batch := list(islice(rows, size)):
         found = [(row, key) for row in batch if (key := key_of(row)) is not None]
-        for (left, _), partners in zip(found, lookup([key for _, key in found]), strict=True):
-            for right in partners:
-                yield {"left": left, "right": right}
+        for (row, _), partners in zip(found, lookup([key for _, key in found]), strict=True):
+            if partners:
+                left = decode(row) if type(row) is bytes else row
+                for right in partners:
+                    yield {"left": left, "right": right}
         size = _BATCH
 
 
