@@ -1,5 +1,6 @@
 from libc.stdint cimport uint64_t
 
+from docstore.native.places cimport Place
 from docstore.native.rows cimport Row
 
 
@@ -10,12 +11,9 @@ cdef struct Page:
 
 
 cdef struct Walk:
-    const unsigned char* key
-    Py_ssize_t size
     uint64_t number  # of the page where it goes next
     Page page
-    int low  # the nodes among which its place is looked for
-    int high
+    Place place
 
 
 cdef class Snapshot:
@@ -34,12 +32,11 @@ cdef class Snapshot:
     cdef int _page(self, uint64_t number, int kinds, Page* page) except -1
     cdef const unsigned char* _node(self, Page* page, int index, Py_ssize_t* key_size) except NULL
     cdef inline void _fetch_node(self, Page* page, int index) noexcept
-    cdef int _place(self, Page* page, const unsigned char* key, Py_ssize_t size, int first, bint behind) except -1
-    cdef int _descend(
-        self, Page* path, int* depth, const unsigned char* key, Py_ssize_t size, bint look
-    ) except -1
+    cdef int _place(self, Page* page, Place* place, int first, bint behind) except -1
+    cdef int _probe(self, Page* page, Place* place, bint behind) except -1
+    cdef int _narrow(self, Page* page, Place* place) except -1
+    cdef int _descend(self, Page* path, int* depth, Place* place, bint look) except -1
     cdef uint64_t _child(self, Page* page, int index) except? 0
     cdef int _value(self, Page* page, const unsigned char* node, Py_ssize_t key_size, Row* row) except -1
-    cdef int _leaf(self, const unsigned char* key, Py_ssize_t size, Page* leaf) except -1
-    cdef int _row(self, Page* leaf, const unsigned char* key, Py_ssize_t size, Row* row) except -1
-    cdef int _row_at(self, Page* leaf, const unsigned char* key, Py_ssize_t size, int index, Row* row) except -1
+    cdef int _row_there(self, Walk* walk, Row* row) except -1
+    cdef int _row_at(self, Page* leaf, Place* place, Row* row) except -1

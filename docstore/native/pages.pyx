@@ -29,8 +29,11 @@ Nothing is believed: a page must carry its own number, lie within the file, and 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdint cimport uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
-from libc.string cimport memcmp, memcpy
+from libc.string cimport memcpy
 
+from docstore.native.places cimport (
+    NONE_IS_KNOWN, ROW_KEY, Place, begin, compared, go_on, look_for, row_number, u16, u32, u64,
+)
 from docstore.native.rows cimport Row, Rows, read_row
 
 cdef enum:
@@ -68,34 +71,6 @@ class DamagedPageError(Exception):
     """A page is not what LMDB writes."""
 
 
-cdef inline uint16_t _u16(const unsigned char* at) noexcept nogil:
-    cdef uint16_t found
-    memcpy(&found, at, 2)
-    return found
-
-
-cdef inline uint32_t _u32(const unsigned char* at) noexcept nogil:
-    cdef uint32_t found
-    memcpy(&found, at, 4)
-    return found
-
-
-cdef inline uint64_t _u64(const unsigned char* at) noexcept nogil:
-    cdef uint64_t found
-    memcpy(&found, at, 8)
-    return found
-
-
-cdef inline int _compared(
-    const unsigned char* left, Py_ssize_t left_size, const unsigned char* right, Py_ssize_t right_size
-) noexcept nogil:
-    cdef Py_ssize_t shorter = left_size if left_size < right_size else right_size
-    cdef int order = memcmp(left, right, shorter)
-    if order:
-        return order
-    return (left_size > right_size) - (left_size < right_size)
-
-
 def map_address(const unsigned char[:] view not None, size_t page_bytes):
     """Where the memory map begins that a value lies in, which is the record of a tree in the main tree; 0 where none is found."""
     cdef const unsigned char* page
@@ -103,10 +78,10 @@ def map_address(const unsigned char[:] view not None, size_t page_bytes):
     if view.shape[0] != 48 or page_bytes == 0 or page_bytes & (page_bytes - 1):
         return 0
     page = <const unsigned char*> (<size_t> &view[0] & ~(page_bytes - 1))
-    if not _u16(page + 10) & LEAF:
+    if not u16(page + 10) & LEAF:
         return 0
-    base = page - _u64(page) * page_bytes
-    return <size_t> base if _u32(base + PAGE_HEAD) == MAGIC and _u32(base + PAGE_HEAD + 4) == DATA_VERSION else 0
+    base = page - u64(page) * page_bytes
+    return <size_t> base if u32(base + PAGE_HEAD) == MAGIC and u32(base + PAGE_HEAD + 4) == DATA_VERSION else 0
 
 
 cdef Py_ssize_t _joined(unsigned char* joined, bytes prefix, const unsigned char* rest, Py_ssize_t rest_size) except -1:
@@ -130,8 +105,8 @@ cdef class Snapshot:
         self.id = self.number = number
         self._base = <const unsigned char*> base
         self._page_bytes = page_bytes
-        self._root = _u64(<const unsigned char*> PyBytes_AS_STRING(record) + 40)
-        self._last_page = max(_u64(self._base + META_LAST_PAGE), _u64(self._base + page_bytes + META_LAST_PAGE))
+        self._root = u64(<const unsigned char*> PyBytes_AS_STRING(record) + 40)
+        self._last_page = max(u64(self._base + META_LAST_PAGE), u64(self._base + page_bytes + META_LAST_PAGE))
 
     def get(self, bytes key not None, reader):
         """What a reader makes of the value of a key; None where there is none."""
@@ -166,8 +141,9 @@ cdef class Snapshot:
             for place in range(rows.count):
                 row = &rows.rows[place]
                 if row.data != NULL:
-                    walks[there].key, walks[there].size = at, _joined(at, prefix, row.data, row.size)
-                    at += walks[there].size
+                    size = _joined(at, prefix, row.data, row.size)
+                    look_for(&walks[there].place, at, size)
+                    at += size
                     there += 1
             self._walk(walks, there)
             there = 0
@@ -175,9 +151,9 @@ cdef class Snapshot:
                 row = &found.rows[place]
                 row.data = NULL
                 if rows.rows[place].data != NULL:
-                    self._row_at(&walks[there].page, walks[there].key, walks[there].size, walks[there].low, row)
+                    self._row_there(&walks[there], row)
                     if row.data == NULL:
-                        raise _missing(walks[there].key, walks[there].size)
+                        raise _missing(walks[there].place.key, walks[there].place.size)
                     there += 1
         finally:
             free(walks)
@@ -203,11 +179,10 @@ cdef class Snapshot:
             size = 0
             for place in range(count):
                 one = <bytes?> keys[place]
-                walks[place].size = prefix_size + PyBytes_GET_SIZE(one)
-                if walks[place].size > KEY_ROOM:
+                if prefix_size + PyBytes_GET_SIZE(one) > KEY_ROOM:
                     longest = KEY_ROOM - prefix_size
                     raise ValueError(f"A key has at most {longest} bytes, and this one has {PyBytes_GET_SIZE(one)}.")
-                size += walks[place].size
+                size += prefix_size + PyBytes_GET_SIZE(one)
             room = at = <unsigned char*> malloc(max(size, 1))
             if room == NULL:
                 raise MemoryError
@@ -215,11 +190,11 @@ cdef class Snapshot:
                 one = <bytes> keys[place]
                 memcpy(at, PyBytes_AS_STRING(prefix), prefix_size)
                 memcpy(at + prefix_size, PyBytes_AS_STRING(one), PyBytes_GET_SIZE(one))
-                walks[place].key = at
-                at += walks[place].size
+                look_for(&walks[place].place, at, prefix_size + PyBytes_GET_SIZE(one))
+                at += walks[place].place.size
             self._walk(walks, count)
             for place in range(count):
-                self._row_at(&walks[place].page, walks[place].key, walks[place].size, walks[place].low, &found.rows[place])
+                self._row_there(&walks[place], &found.rows[place])
         finally:
             free(walks)
             free(room)
@@ -234,7 +209,7 @@ cdef class Snapshot:
         cdef bint at_leaves = False
         for place in range(count):
             walks[place].number = self._root
-            walks[place].page.nodes = walks[place].low = 0
+            walks[place].page.nodes = walks[place].place.low = 0
         if self._root == NO_PAGE or count == 0:
             return 0
         for depth in range(MAX_DEPTH):
@@ -242,11 +217,11 @@ cdef class Snapshot:
                 walk = &walks[place]
                 self._page(walk.number, BRANCH | LEAF if place == 0 else LEAF if at_leaves else BRANCH, &walk.page)
                 if place == 0:  # a tree is as deep everywhere
-                    at_leaves = _u16(walk.page.at + 10) & LEAF
+                    at_leaves = u16(walk.page.at + 10) & LEAF
                 if not at_leaves and walk.page.nodes < 1:
                     raise DamagedPageError(f"page {walk.number} has no branches")
-                walk.low, walk.high = 0 if at_leaves else 1, walk.page.nodes  # a branch's first key counts as below all
-                self._fetch_node(&walk.page, (walk.low + walk.high) >> 1)
+                begin(&walk.place, not at_leaves, walk.page.nodes)  # a branch's first key counts as below all
+                self._fetch_node(&walk.page, walk.place.probe)
             self._place_all(walks, count, not at_leaves)
             if at_leaves:
                 return 0
@@ -256,31 +231,25 @@ cdef class Snapshot:
 
     cdef int _place_all(self, Walk* walks, Py_ssize_t count, bint behind) except -1:
         """What `_place` does, for many keys in many pages."""
-        cdef Py_ssize_t place, key_size = 0
+        cdef Py_ssize_t number
         cdef Walk* walk
-        cdef const unsigned char* node
-        cdef int middle
         cdef bint goes_on = True
         while goes_on:
             goes_on = False
-            for place in range(count):
-                walk = &walks[place]
-                if walk.low < walk.high:
-                    middle = (walk.low + walk.high) >> 1
-                    node = self._node(&walk.page, middle, &key_size)
-                    if _compared(node + NODE_HEAD, key_size, walk.key, walk.size) < <int> behind:
-                        walk.low = middle + 1
-                    else:
-                        walk.high = middle
-                    if walk.low < walk.high:
+            for number in range(count):
+                walk = &walks[number]
+                if walk.place.low < walk.place.high:
+                    self._probe(&walk.page, &walk.place, behind)
+                    if walk.place.low < walk.place.high:
                         goes_on = True
-                    self._fetch_node(&walk.page, (walk.low + walk.high) >> 1)
+                        self._fetch_node(&walk.page, walk.place.probe)
         return 0
 
     cdef int _go_down(self, Walk* walk) except -1:
         """Go to the child before the first that is above a key, and have the beginning of its page fetched."""
         cdef size_t line
-        walk.number = self._child(&walk.page, walk.low - 1)
+        self._narrow(&walk.page, &walk.place)
+        walk.number = self._child(&walk.page, walk.place.low - 1)
         if walk.number <= self._last_page:
             for line in range(LINES_OF_OFFSETS):
                 prefetch(self._base + walk.number * self._page_bytes + LINE * line)
@@ -289,8 +258,10 @@ cdef class Snapshot:
     def scan(self, owner, bytes low not None, bytes high not None):
         """The rows with low <= key < high."""
         cdef Scan scan = Scan.__new__(Scan)
+        cdef Place place
         scan._snapshot, scan._owner, scan._high = self, owner, high
-        self._descend(scan._path, &scan._depth, <const unsigned char*> PyBytes_AS_STRING(low), PyBytes_GET_SIZE(low), True)
+        look_for(&place, <const unsigned char*> PyBytes_AS_STRING(low), PyBytes_GET_SIZE(low))
+        self._descend(scan._path, &scan._depth, &place, True)
         scan._enter_leaf()
         return scan
 
@@ -304,9 +275,13 @@ cdef class Snapshot:
 
     cdef int find(self, const unsigned char* key, Py_ssize_t size, Row* row) except -1:
         """Where the value of a key lies; without data where there is none."""
-        cdef Page leaf
-        self._leaf(key, size, &leaf)
-        return self._row(&leaf, key, size, row)
+        cdef Page path[MAX_DEPTH]
+        cdef Place place
+        cdef int depth
+        row.data = NULL
+        look_for(&place, key, size)
+        self._descend(path, &depth, &place, True)
+        return self._row_at(&path[depth - 1], &place, row) if depth else 0
 
     cdef int find_through(self, const unsigned char* key, Py_ssize_t size, bytes prefix, Row* row) except -1:
         """Where the value lies whose key is a prefix and the value of a key; without data where that has none."""
@@ -325,47 +300,60 @@ cdef class Snapshot:
             raise DamagedPageError(f"page {number} lies behind the last one, {self._last_page}")
         page.at = self._base + number * self._page_bytes
         page.index = 0
-        if _u64(page.at) != number or not _u16(page.at + 10) & kinds:
+        if u64(page.at) != number or not u16(page.at + 10) & kinds:
             raise DamagedPageError(
-                f"page {number} says that it is page {_u64(page.at)} with the flags {_u16(page.at + 10):#x}"
+                f"page {number} says that it is page {u64(page.at)} with the flags {u16(page.at + 10):#x}"
             )
-        cdef uint16_t lower = _u16(page.at + 12)
+        cdef uint16_t lower = u16(page.at + 12)
         page.nodes = (lower - PAGE_HEAD) >> 1
         if not kinds & OVERFLOW and (lower < PAGE_HEAD or lower > self._page_bytes):
             raise DamagedPageError(f"page {number} says that its nodes end at byte {lower}")
         return 0
 
     cdef const unsigned char* _node(self, Page* page, int index, Py_ssize_t* key_size) except NULL:
-        cdef size_t offset = _u16(page.at + PAGE_HEAD + 2 * index)
+        cdef size_t offset = u16(page.at + PAGE_HEAD + 2 * index)
         cdef const unsigned char* node = page.at + offset
         if offset >= PAGE_HEAD and offset + NODE_HEAD <= self._page_bytes:
-            key_size[0] = _u16(node + 6)
+            key_size[0] = u16(node + 6)
             if offset + NODE_HEAD + key_size[0] <= self._page_bytes:
                 return node
-        raise DamagedPageError(f"page {_u64(page.at)} has a node at byte {offset}")
+        raise DamagedPageError(f"page {u64(page.at)} has a node at byte {offset}")
 
     cdef inline void _fetch_node(self, Page* page, int index) noexcept:
         """Have the processor fetch a node, which will be looked at soon."""
         if index < page.nodes:
-            prefetch(page.at + (_u16(page.at + PAGE_HEAD + 2 * index) & (self._page_bytes - 1)))
+            prefetch(page.at + (u16(page.at + PAGE_HEAD + 2 * index) & (self._page_bytes - 1)))
 
-    cdef int _place(self, Page* page, const unsigned char* key, Py_ssize_t size, int first, bint behind) except -1:
-        """The first node from `first` on whose key is not below this one, or, `behind` it, above; else how many there are."""
-        cdef int low = first, high = page.nodes, middle
+    cdef int _place(self, Page* page, Place* place, int first, bint behind) except -1:
+        """The first node from `first` on whose key is not below the one looked for, or, `behind` it, above; else how many there
+        are."""
+        begin(place, first, page.nodes)
+        while place.low < place.high:
+            self._probe(page, place, behind)
+        return place.low
+
+    cdef inline int _probe(self, Page* page, Place* place, bint behind) except -1:
+        """Look at one node."""
+        cdef Py_ssize_t key_size = 0
+        cdef const unsigned char* node = self._node(page, place.probe, &key_size)
+        go_on(place, compared(node + NODE_HEAD, key_size, place.key, place.size), behind)
+        return 0
+
+    cdef inline int _narrow(self, Page* page, Place* place) except -1:
+        """Before a branch is left for the child before the place found: what is known of the keys there, from those beside it."""
         cdef Py_ssize_t key_size = 0
         cdef const unsigned char* node
-        while low < high:
-            middle = (low + high) >> 1
-            node = self._node(page, middle, &key_size)
-            if _compared(node + NODE_HEAD, key_size, key, size) < <int> behind:
-                low = middle + 1
-            else:
-                high = middle
-        return low
+        if place.size != ROW_KEY:
+            return 0
+        if place.low > 1:
+            node = self._node(page, place.low - 1, &key_size) + NODE_HEAD
+            place.least = row_number(node) if key_size == ROW_KEY and u32(node) == u32(place.key) else NONE_IS_KNOWN
+        if place.low < page.nodes:
+            node = self._node(page, place.low, &key_size) + NODE_HEAD
+            place.beyond = row_number(node) if key_size == ROW_KEY and u32(node) == u32(place.key) else 0
+        return 0
 
-    cdef int _descend(
-        self, Page* path, int* depth, const unsigned char* key, Py_ssize_t size, bint look
-    ) except -1:
+    cdef int _descend(self, Page* path, int* depth, Place* place, bint look) except -1:
         """Go from the root to the leaf where a key is or would be; to its place there, if there is to be a `look` into it."""
         cdef uint64_t number = self._root
         cdef Page* page
@@ -378,67 +366,58 @@ cdef class Snapshot:
             page = &path[depth[0]]
             depth[0] += 1
             self._page(number, BRANCH | LEAF, page)
-            if _u16(page.at + 10) & LEAF:
+            if u16(page.at + 10) & LEAF:
                 if look:
-                    page.index = self._place(page, key, size, 0, False)
+                    page.index = self._place(page, place, 0, False)
                 return 0
             if page.nodes < 1:
                 raise DamagedPageError(f"page {number} has no branches")
-            page.index = self._place(page, key, size, 1, True) - 1  # the first node's key counts as below all
+            page.index = self._place(page, place, 1, True) - 1  # the first node's key counts as below all
+            self._narrow(page, place)
             number = self._child(page, page.index)
 
     cdef uint64_t _child(self, Page* page, int index) except? 0:
         cdef Py_ssize_t key_size = 0
         cdef const unsigned char* node = self._node(page, index, &key_size)
-        return <uint64_t> _u32(node) | <uint64_t> _u16(node + 4) << 32
+        return <uint64_t> u32(node) | <uint64_t> u16(node + 4) << 32
 
     cdef int _value(self, Page* page, const unsigned char* node, Py_ssize_t key_size, Row* row) except -1:
         """Where the value of a leaf's node lies."""
         cdef Page first
-        cdef uint16_t flags = _u16(node + 4)
+        cdef uint16_t flags = u16(node + 4)
         cdef const unsigned char* data = node + NODE_HEAD + key_size
         cdef uint64_t number, pages
-        row.size = _u32(node)
+        row.size = u32(node)
         if flags & NO_VALUE:
-            raise DamagedPageError(f"page {_u64(page.at)} has a node with the flags {flags:#x}")
+            raise DamagedPageError(f"page {u64(page.at)} has a node with the flags {flags:#x}")
         if flags & BIG:
             if <size_t> (data - page.at) + 8 > self._page_bytes:
-                raise DamagedPageError(f"page {_u64(page.at)} has a node that ends behind it")
-            number = _u64(data)
+                raise DamagedPageError(f"page {u64(page.at)} has a node that ends behind it")
+            number = u64(data)
             self._page(number, OVERFLOW, &first)
-            pages = _u32(first.at + 12)
+            pages = u32(first.at + 12)
             if number + pages > self._last_page + 1 or PAGE_HEAD + <size_t> row.size > pages * self._page_bytes:
                 raise DamagedPageError(f"page {number} begins a value of {row.size} bytes")
             row.data = first.at + PAGE_HEAD
         else:
             if <size_t> (data - page.at) + <size_t> row.size > self._page_bytes:
-                raise DamagedPageError(f"page {_u64(page.at)} has a node that ends behind it")
+                raise DamagedPageError(f"page {u64(page.at)} has a node that ends behind it")
             row.data = data
         return 0
 
-    cdef int _leaf(self, const unsigned char* key, Py_ssize_t size, Page* leaf) except -1:
-        """The leaf where a key would be; it has no nodes where the tree has none."""
-        cdef Page path[MAX_DEPTH]
-        cdef int depth
-        self._descend(path, &depth, key, size, False)
-        if depth == 0:
-            leaf.nodes = 0
-        else:
-            leaf[0] = path[depth - 1]
-        return 0
+    cdef int _row_there(self, Walk* walk, Row* row) except -1:
+        """The row of a key that has been walked to, without data where there is none."""
+        walk.page.index = walk.place.low
+        return self._row_at(&walk.page, &walk.place, row)
 
-    cdef int _row(self, Page* leaf, const unsigned char* key, Py_ssize_t size, Row* row) except -1:
-        """The row of a key in its leaf, without data where there is none."""
-        return self._row_at(leaf, key, size, self._place(leaf, key, size, 0, False), row)
-
-    cdef int _row_at(self, Page* leaf, const unsigned char* key, Py_ssize_t size, int index, Row* row) except -1:
-        """The same where the first node that is not below the key is known."""
+    cdef int _row_at(self, Page* leaf, Place* place, Row* row) except -1:
+        """The row of a key in its leaf, at the first node that is not below it; without data where there is none."""
         cdef const unsigned char* node
         cdef Py_ssize_t key_size = 0
         row.data = NULL
-        if index < leaf.nodes:
-            node = self._node(leaf, index, &key_size)
-            if key_size == size and memcmp(node + NODE_HEAD, key, size) == 0:
+        if leaf.index < leaf.nodes:
+            node = self._node(leaf, leaf.index, &key_size)
+            if compared(node + NODE_HEAD, key_size, place.key, place.size) == 0:
                 self._value(leaf, node, key_size, row)
         return 0
 
@@ -483,15 +462,16 @@ cdef class Scan:
         cdef Page* leaf
         cdef const unsigned char* node
         cdef Py_ssize_t key_size = 0
-        cdef const unsigned char* high = <const unsigned char*> PyBytes_AS_STRING(self._high)
+        cdef Place high
         if not self._depth:
             return 0
         leaf = &self._path[self._depth - 1]
         self._end = leaf.nodes
         if self._end:
             node = self._snapshot._node(leaf, self._end - 1, &key_size)
-            if _compared(node + NODE_HEAD, key_size, high, PyBytes_GET_SIZE(self._high)) >= 0:
-                self._end = self._snapshot._place(leaf, high, PyBytes_GET_SIZE(self._high), 0, False)
+            look_for(&high, <const unsigned char*> PyBytes_AS_STRING(self._high), PyBytes_GET_SIZE(self._high))
+            if compared(node + NODE_HEAD, key_size, high.key, high.size) >= 0:
+                self._end = self._snapshot._place(leaf, &high, 0, False)
         return 0
 
     cdef int _next_leaf(self) except -1:

@@ -100,6 +100,39 @@ def test_rows_are_those_that_the_cursors_find(growing_engine: LmdbEngine, seed: 
                 assert scanned(reader, low, high) == [row for row in wanted if low <= row[0] < high]
 
 
+def row_ids(generator: random.Random, count: int) -> list[bytes]:
+    """Some row ids: in a row, with gaps, far apart, and at both ends of what there can be."""
+    numbers = {0, 1, 2**48 - 1, *(2**47 + 2**16 * number for number in range(count // 8))}
+    numbers |= {number for number in range(70_000, 70_000 + 2 * count) if generator.random() < 0.4}
+    numbers |= {generator.randrange(2**48) for _ in range(count // 8)}
+    return [number.to_bytes(6, "big") for number in sorted(numbers)]
+
+
+@pytest.mark.parametrize("count", [8, 400, 20_000])
+def test_rows_of_row_ids_are_found_however_their_numbers_lie(engine: LmdbEngine, count: int) -> None:
+    generator = random.Random(count)
+    stored = row_ids(generator, count)
+    with engine.begin_write() as writer:
+        for space in (SPACE - 1, SPACE, 2**16 + SPACE, 2**32 - 1):  # the same keys before and behind
+            sizes = generator.choices(SIZES[:4], [1, 10, 10, 1], k=len(stored))
+            writer.put_many(
+                space, [(key, bytes([space % 251]) * size) for key, size in zip(stored, sizes, strict=True)]
+            )
+    near = {
+        (max(0, min(2**48 - 1, int.from_bytes(key, "big") + step))).to_bytes(6, "big")
+        for key in stored
+        for step in (-1, 0, 1)
+    }
+    asked = [*generator.sample(sorted(near), len(near)), b"short", b"seven bytes", b""]
+    with engine.begin_read() as reader:
+        kept = dict(reader.scan(SPACE))
+        assert list(kept) == stored
+        assert reader.rows(SPACE, asked).read(bytes) == [kept.get(key) for key in asked]
+        assert [reader.read(SPACE, key, bytes) for key in asked] == [kept.get(key) for key in asked]
+        for low, high in pairwise(sorted(asked[:20])):
+            assert [key for key, _ in scanned(reader, low, high)] == [key for key in stored if low <= key < high]
+
+
 def test_an_old_snapshot_keeps_its_rows_while_others_are_written(engine: LmdbEngine) -> None:
     rows = {b"%05d" % number: b"old" * 50 for number in range(3_000)}
     write(engine, rows)
