@@ -29,7 +29,7 @@ from docstore.indexes.vector.records import (
     unpack_list,
     vectors_at,
 )
-from docstore.indexes.vector.scoring import Prepared, prepare
+from docstore.indexes.vector.scoring import Prepared, prepare, scattered
 from docstore.indexes.vector.segments import Codes, read_gone, segments_of, together, unpack_segment
 from docstore.storage.engine import ReadTransaction
 
@@ -183,6 +183,7 @@ class State:
         "_layout",
         "_long",
         "_short",
+        "_whole",
         "coder",
         "form",
         "head",
@@ -201,6 +202,7 @@ class State:
         self._short: Codes | None = None
         self._gone: Any = None
         self._is_fetched = False
+        self._whole: tuple[Any, Prepared] | None = None
 
     def layout(self, engine: ReadTransaction) -> Layout:
         """The lists and their centroids."""
@@ -249,7 +251,7 @@ class State:
     def list(self, engine: ReadTransaction, number: int) -> ListData:
         """The vectors of a list."""
         if self._generation != cache.generation:
-            self._held, self._generation = {}, cache.generation
+            self._held, self._whole, self._generation = {}, None, cache.generation
         data = self._held.get(number)
         if data is None:
             data = self._held[number] = read_list(engine, self.space, self.coder, number)
@@ -267,6 +269,17 @@ class State:
             data.exact = prepare(self.form, packed)
             cache.grew(data.exact.nbytes)
         return data.ordinals, data.exact
+
+    def whole(self, engine: ReadTransaction) -> tuple[Any, Prepared] | None:
+        """The same of all lists as one; None where that is more than should be held at once, or bits, which lie by column."""
+        size_bytes = self.head.vectors * self.form.dimensions * 4
+        if self.form.type == "bits" or not self.head.vectors or size_bytes > CACHE_BYTES // 2:
+            return None
+        if self._whole is None or self._generation != cache.generation:
+            parts = [self.exact(engine, number) for number in self.layout(engine).numbers]
+            parts = [part for part in parts if len(part[0])]
+            self._whole = np.concatenate([ordinals for ordinals, _ in parts]), scattered([one for _, one in parts])
+        return self._whole
 
 
 def read_list(engine: ReadTransaction, space: int, coder: Coder, number: int) -> ListData:

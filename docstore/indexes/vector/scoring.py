@@ -26,7 +26,37 @@ from query.measures import OF_BITS
 from query.vectors import Vector
 
 Rows = Any
-"""A matrix of float32, a vector a row; of bits a matrix of uint64, a vector a column."""
+"""A matrix of float32, a vector a row, or several as one; of bits a matrix of uint64, a vector a column."""
+
+
+class Scattered:
+    """Several matrices of float32 that are as good as one where it is multiplied with a query."""
+
+    __slots__ = ("_native", "_parts", "nbytes")
+
+    def __init__(self, parts: list[Any]) -> None:
+        self._parts = parts
+        self._native = native.vectors.Rows(parts) if native.AVAILABLE else None
+        self.nbytes = sum([part.nbytes for part in parts])
+
+    def __matmul__(self, query: Any) -> Any:
+        if self._native is None:
+            return np.concatenate([part @ query for part in self._parts])
+        found = np.empty(len(self._native), np.float32)
+        self._native.products(query, found)
+        return found
+
+    def gaps(self, query: Any) -> Any:
+        """The sum of the absolute differences of each row from a query."""
+        if self._native is None:
+            return np.concatenate([_gaps(part, query) for part in self._parts])
+        found = np.empty(len(self._native), np.float32)
+        self._native.gaps(query, found)
+        return found
+
+
+def _gaps(rows: Rows, query: Any) -> Any:
+    return rows.gaps(query) if type(rows) is Scattered else np.abs(rows - query).sum(axis=1)
 
 
 class Prepared:
@@ -77,6 +107,12 @@ def joined(parts: list[Prepared]) -> Prepared:
     return Prepared(np.concatenate([part.rows for part in parts], axis=1), squares)
 
 
+def scattered(parts: list[Prepared]) -> Prepared:
+    """Several prepared matrices of numbers as one, of which they stay the parts."""
+    squares = None if parts[0].squares is None else np.concatenate([part.squares for part in parts])
+    return Prepared(Scattered([part.rows for part in parts]), squares)
+
+
 Score = Callable[[Prepared], Any]
 
 
@@ -94,7 +130,7 @@ def scorer(form: Form, query: Vector) -> Score:
     if measure == "inner_product":
         return _negative_product(numbers)
     if measure == "l1":
-        return lambda found: np.abs(found.rows - numbers).sum(axis=1)
+        return lambda found: _gaps(found.rows, numbers)
     doubled = -2 * numbers
     return lambda found: found.rows @ doubled + found.squares
 

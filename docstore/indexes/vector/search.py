@@ -290,8 +290,8 @@ class Search:
         if self._chooser is not None:
             self._look_at_codes(self._chooser, numbers)
         elif self._rough is None:
-            for number in numbers:
-                ordinals, prepared = state.exact(engine, number)
+            whole = state.whole(engine) if len(numbers) == state.head.lists else None
+            for ordinals, prepared in [whole] if whole else (state.exact(engine, number) for number in numbers):
                 if len(ordinals):
                     self._ordinals.append(ordinals)
                     self._scores.append(self.score(prepared))

@@ -1,4 +1,4 @@
-"""The distances that compiled code reckons are those of numpy, and rows are parted as Python parts them."""
+"""The distances that compiled code reckons are those of numpy, so are scores, and rows are parted as Python parts them."""
 
 from __future__ import annotations
 
@@ -45,6 +45,32 @@ def test_what_is_no_vector_is_an_error() -> None:
         vectors.distances(b"\0" * 16, np.ones(3, np.float32), "l2")
     with pytest.raises(ValueError, match="Expected vectors of 0 numbers"):
         vectors.distances(b"", np.ones(0, np.float32), "l2")
+
+
+@pytest.mark.parametrize("dimensions", [1, 7, 31, 32, 33, 384])
+@pytest.mark.parametrize("counts", [[1], [3, 0, 40], [100, 100]])
+def test_scores_of_several_matrices_are_those_of_numpy(dimensions: int, counts: list[int]) -> None:
+    chance = np.random.default_rng(2)
+    matrices = [chance.standard_normal((count, dimensions)).astype(np.float32) for count in counts]
+    rows, query = np.concatenate(matrices), chance.standard_normal(dimensions).astype(np.float32)
+    scattered = vectors.Rows(matrices)
+    products, gaps = np.empty(sum(counts), np.float32), np.empty(sum(counts), np.float32)
+    scattered.products(query, products)
+    scattered.gaps(query, gaps)
+    assert len(scattered) == sum(counts)
+    np.testing.assert_allclose(products, rows.astype(float) @ query, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(gaps, np.abs(rows.astype(float) - query).sum(axis=1), rtol=1e-5, atol=1e-5)
+
+
+def test_matrices_that_do_not_fit_are_an_error() -> None:
+    with pytest.raises(ValueError, match=r"all as wide, but found one of the shape \(2, 4\)"):
+        vectors.Rows([np.ones((2, 3), np.float32), np.ones((2, 4), np.float32)])
+    with pytest.raises(ValueError, match="Expected matrices of float32"):
+        vectors.Rows([np.ones((2, 3))])
+    with pytest.raises(ValueError, match="Expected 3 numbers and room for 2 scores but found 2 and 2"):
+        vectors.Rows([np.ones((2, 3), np.float32)]).products(np.ones(2, np.float32), np.ones(2, np.float32))
+    with pytest.raises(ValueError, match="room for 2 scores but found 3 and 1"):
+        vectors.Rows([np.ones((2, 3), np.float32)]).gaps(np.ones(3, np.float32), np.ones(1, np.float32))
 
 
 def parted_by_python(rows: ListRows, monkeypatch: pytest.MonkeyPatch) -> tuple[list[bytes], bytes]:
