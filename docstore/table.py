@@ -14,6 +14,7 @@ since its builder has passed them (`build.py`).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import repeat
 from typing import Final, Protocol, TypeAlias, cast
 
@@ -112,6 +113,12 @@ class StoredTable:
             named = engine.rows(self._keys, wanted[start : start + LARGEST_BATCH])
             found += engine.follow(named, self._space).read(decode_document)
         return found
+
+    @contextmanager
+    def before(self, run: Run) -> Iterator[Run]:
+        """See `query.runtime.Table`."""
+        with run.transaction.before() as earlier:
+            yield run if earlier is run.transaction else run.within(earlier)
 
     def scan(self, run: Run, fields: Fields, keep: Keep | None) -> Iterator[Document]:
         """See `query.runtime.Table`."""
@@ -276,7 +283,7 @@ class StoredTable:
         """The same with row ids, in their order: those of the documents that there are, and new ones."""
         there = [one for one in encoded if changes[one[0]][0] is not None]
         new = encoded if not there else [one for one in encoded if changes[one[0]][0] is None]
-        ids = transaction.engine.get_many(self._keys, [key for _, key, _ in there])
+        ids = (transaction.earlier or transaction.engine).get_many(self._keys, [key for _, key, _ in there])
         rows: list[Row] = []
         for row_id, one in zip(ids, there, strict=True):
             if row_id is None:

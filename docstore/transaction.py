@@ -16,7 +16,8 @@ A transaction belongs to the thread that began it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import TracebackType
 from typing import Any, ClassVar, Protocol, Self, cast
 
@@ -101,6 +102,10 @@ class Transaction:
         """See `WritingTransaction.savepoint`."""
         raise ReadOnlyError("Cannot write in a snapshot, which is for reading only.")
 
+    def before(self) -> AbstractContextManager[Transaction]:
+        """See `WritingTransaction.before`."""
+        return nullcontext(self)
+
     def counts(self, table: TableDefinition) -> tuple[int, dict[int, int]]:
         """How many documents a table has, and how many entries each index, by the index's space."""
         known = unpack_counts(self.engine.get(CATALOG_SPACE, counts_key(table.space)))
@@ -122,7 +127,17 @@ class Transaction:
 class WritingTransaction(Transaction):
     """The one writer, or a savepoint in it."""
 
-    __slots__ = ("_base", "_deltas", "_engine_outside", "_next_rows", "_observer", "_outer", "_own", "catalog_changed")
+    __slots__ = (
+        "_base",
+        "_deltas",
+        "_engine_outside",
+        "_next_rows",
+        "_observer",
+        "_outer",
+        "_own",
+        "catalog_changed",
+        "earlier",
+    )
 
     writable: ClassVar[bool] = True
 
@@ -135,6 +150,8 @@ class WritingTransaction(Transaction):
         self._observer = observer
         self._outer: WritingTransaction | None = None
         self._engine_outside: ReadTransaction | None = None
+        self.earlier: ReadTransaction | None = None
+        """What `before` reads in, while its block goes on."""
         self._deltas: dict[int, tuple[int, dict[int, int]]] = {}
         self._next_rows: dict[int, int] = {}
 
@@ -147,6 +164,23 @@ class WritingTransaction(Transaction):
         """See Transaction."""
         if catalog is not self.schema.catalog:
             self.schema = self.schema.changed(catalog)
+
+    @contextmanager
+    def before(self) -> Iterator[Transaction]:
+        """What there was before this transaction, if it has written nothing so far: the engine reads that faster, and goes on
+        to do so while this one writes. This transaction itself if it has.
+
+        Until the end of the block only documents that there were may be changed, each once, so that their row ids are known.
+        """
+        if self.writer.write_count or self._deltas or self.schema is not self._base:
+            yield self
+            return
+        with self.writer.before() as engine:
+            self.earlier = engine
+            try:
+                yield Transaction(engine, self.schema)
+            finally:
+                self.earlier = None
 
     # Counts
 

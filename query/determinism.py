@@ -95,6 +95,15 @@ def constant_type(node: Argument) -> str | None:
     return "Time" if is_time or is_shifted else None
 
 
+def is_reading(argument: Argument) -> bool:
+    """Whether a term does nothing but read the documents that there are."""
+    return not any(_writes(node) or node.kind.name in _WAITING for node in walk(argument))
+
+
+_WAITING: Final = frozenset({"index_wait", "wait"})
+"""Terms that are given another transaction while they run."""
+
+
 def check_writes(argument: Argument) -> None:
     """ReqlServerCompileError where a query writes in a place where it cannot."""
     if type(argument) is not Term:

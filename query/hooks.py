@@ -9,7 +9,6 @@ it is called.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
@@ -17,7 +16,7 @@ from query.closures import CompiledFunction
 from query.errors import ReqlOpFailedError, ReqlRuntimeError
 from query.evaluate import Compiler
 from query.runtime import Document, Run, Table
-from query.values import Time, Value
+from query.values import Value
 from query.wire import loads
 
 Hook: TypeAlias = Callable[[Document | None, Value], Value]
@@ -40,7 +39,7 @@ def bound_hook(run: Run, table: Table) -> Hook | None:
         row: Any = old if new is None else new
         key = row.get(name) if type(row) is dict else None
         try:
-            found = function({"primary_key": key, "timestamp": _moment(run)}, old, new)
+            found = function({"primary_key": key, "timestamp": run.moment()}, old, new)
         except ReqlRuntimeError as error:
             raise type(error)(f"Error in write hook: {error.message}", error.term) from None
         if new is None and found is not None:
@@ -57,9 +56,3 @@ def _compiled(text: str) -> tuple[CompiledFunction, int]:
     """A hook's function and how many slots it has."""
     compiler = Compiler(1)
     return compiler.function(loads(text), PARAMETERS), compiler.next_slot - 1
-
-
-def _moment(run: Run) -> Time:
-    if run.now is None:
-        run.now = Time.of(datetime.now(UTC))
-    return run.now

@@ -18,13 +18,16 @@ An array is a plain list; it is a sequence too.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 from typing import Literal as OneOf
 
 from query.conditions import Conditions
 from query.errors import ReqlNonExistenceError, ReqlQueryLogicError, ReqlResourceLimitError
 from query.json_text import pretty
+from query.left_out import LeftOut
 from query.values import VALUE_TYPES, Bound, Time, Value, compare, type_name
 
 Document: TypeAlias = dict[str, Value]
@@ -203,6 +206,10 @@ class Table(Protocol):
     def get_many(self, run: Run, keys: Sequence[Value]) -> list[Document | None]:
         """The documents of many primary keys, in the order of `keys`."""
 
+    def before(self, run: Run) -> AbstractContextManager[Run]:
+        """For reading what is to be changed: a run that sees what there was before `run` has written anything, where that is
+        faster; or else `run` itself. Until the end of the block `run` changes only documents that there were, each once."""
+
     def scan(self, run: Run, fields: Fields, keep: Keep | None) -> Iterator[Document]:
         """All documents, in the order in which they were inserted."""
 
@@ -277,20 +284,6 @@ class Store(Protocol):
 NO_OPTIONS: Final[Mapping[str, Any]] = {}
 
 
-class LeftOut(NamedTuple):
-    """Vectors that an index left out of itself, for one reason; what was `found` in the first of them."""
-
-    name: str
-    reason: str
-    found: str
-    vectors: int
-
-    def __str__(self) -> str:
-        if self.vectors == 1:
-            return f"Index `{self.name}` left a vector out, {self.reason}: {self.found}."
-        return f"Index `{self.name}` left {self.vectors:,} vectors out, {self.reason}; the first: {self.found}."
-
-
 class Run:
     """One execution of a query: what it runs against, and what is the same throughout."""
 
@@ -306,6 +299,19 @@ class Run:
         self.now: Time | None = None
         self.profile: dict[int, list[float]] | None = None
         self.left_out: list[LeftOut] = []
+
+    def within(self, transaction: Any) -> Run:
+        """The same execution, for what is to be read in another transaction."""
+        other = Run(self.store, transaction, self.options)
+        other.now, other.profile = self.moment(), self.profile
+        return other
+
+    def moment(self) -> Time:
+        """When the query began, in UTC and whole milliseconds: whenever it is asked, the same."""
+        if self.now is None:
+            found = datetime.now(UTC)
+            self.now = Time.of(found.replace(microsecond=found.microsecond // 1000 * 1000))
+        return self.now
 
     def check_size(self, size: int) -> None:
         """ReqlResourceLimitError where an array would have more elements than the query allows."""

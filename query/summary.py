@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal, TypeAlias
 
-from query.runtime import Document, LeftOut
+from query.left_out import LeftOut
+from query.runtime import Document
 from query.values import Value
 
 ReturnChanges: TypeAlias = Literal[False, True, "always"]

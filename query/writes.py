@@ -143,16 +143,24 @@ class Writer:
 
     # Writes
 
-    def replace_rows(self, keys: Iterable[Value], change: ChangeOf) -> None:
-        """Put in the place of the documents of these keys, which are distinct, what `change` makes of each."""
+    def replace_rows(self, keys: Iterable[Value], change: ChangeOf, before: Run) -> None:
+        """Put in the place of the documents of these keys, which are distinct, what `change` makes of each.
+
+        They are read in `before` (see `Table.before`).
+        """
         remaining, step = iter(keys), _FIRST_CHUNK
         while chunk := list(islice(remaining, step)):
-            documents = self.table.get_many(self._run, chunk)
-            for key, old in zip(chunk, documents, strict=True):
-                self.replace_row(key, old, change)
-            self.flush()
-            average = _average_size(documents)
+            with paused_collection() if len(chunk) >= BULK else nullcontext():
+                average = self._replace_chunk(chunk, change, before)
             step = max(1, min(BATCH_DOCUMENTS, step * 8, BATCH_BYTES // average))
+
+    def _replace_chunk(self, keys: list[Value], change: ChangeOf, before: Run) -> int:
+        """Put something in the place of these documents in one batch; how large they are on average."""
+        documents = self.table.get_many(before, keys)
+        for key, old in zip(keys, documents, strict=True):
+            self.replace_row(key, old, change)
+        self.flush()
+        return _average_size(documents)
 
     def replace_row(self, key: Value, old: Document | None, change: ChangeOf) -> None:
         """Put in the place of one document, or of none, what `change` makes of it."""

@@ -6,6 +6,7 @@ The rows are few, so that everything is done on a list of them, in the order of 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
@@ -77,6 +78,10 @@ class SystemTable:
     def get_many(self, run: Run, keys: Sequence[Value]) -> list[Document | None]:
         """See `query.runtime.Table`."""
         return [self.get(run, key) for key in keys]
+
+    def before(self, run: Run) -> AbstractContextManager[Run]:
+        """See `query.runtime.Table`."""
+        return nullcontext(run)
 
     def scan(self, run: Run, fields: Fields, keep: Keep | None) -> Iterator[Document]:
         """See `query.runtime.Table`."""

@@ -7,8 +7,6 @@ that terms make of numbers and of text have milliseconds.
 
 from __future__ import annotations
 
-import datetime as python_datetime
-
 from query.errors import ReqlQueryLogicError
 from query.json_text import number_error
 from query.registry import term
@@ -39,10 +37,7 @@ def now(run: Run) -> Time:
     >>> (r.now() == r.now()).run(db)
     True
     """
-    if run.now is None:
-        moment = python_datetime.datetime.now(python_datetime.UTC)
-        run.now = Time.of(moment.replace(microsecond=moment.microsecond // 1000 * 1000))
-    return run.now
+    return run.moment()
 
 
 @term(136, on="r", arity=(4, 7))

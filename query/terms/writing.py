@@ -8,19 +8,21 @@ query reads the table which is written to: then it is collected before.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
+from itertools import chain
 from typing import Any
 
 from query.analysis import free_variables
 from query.arguments import function_or_constant
 from query.closures import Closure, CompiledFunction, Env, as_literal, holds, located
-from query.determinism import unproven_part
+from query.determinism import is_reading, unproven_part
 from query.errors import ReqlError, ReqlQueryLogicError
 from query.evaluate import Compiler
 from query.merge import merge
 from query.registry import term
 from query.runtime import Document, Function, Row, Stream, Table, iterate, type_error
 from query.summary import ReturnChanges
-from query.tables import table_of
+from query.tables import gives_rows, table_of
 from query.term import FUNC, Argument, Source, Term, walk
 from query.values import Value, group_marker
 from query.writes import BATCH_DOCUMENTS, ChangeOf, Resolve, Writer, documents_of, duplicate_key
@@ -182,9 +184,7 @@ def _ignores_write_hook(compiler: Compiler, node: Term) -> Callable[[Env], bool]
 def _writing_rows(compiler: Compiler, node: Term, change_of: Callable[[Env], ChangeOf]) -> Closure:
     """A closure that changes each document that a term's first argument selects, and gives the summary."""
     selection = node.args[0]
-    source = compiler.any(selection)
-    # The name of the primary key is known only when the query runs; `id` is the most likely.
-    only_ids = compiler.rows(selection, frozenset({"id"})) if compiler.is_stream(selection) else None
+    source, find_keys, only_reads = compiler.any(selection), _keys_of(compiler, selection), is_reading(selection)
     return_changes, check_durability = _return_changes(compiler, node), _check_durability(compiler, node)
     ignores = _ignores_write_hook(compiler, node)
 
@@ -200,13 +200,27 @@ def _writing_rows(compiler: Compiler, node: Term, change_of: Callable[[Env], Cha
                 writer.replace_row(found.key, found.value, change)
                 writer.flush()
             else:
-                rows = only_ids(env) if only_ids is not None and table.primary_key == "id" else found
-                writer.replace_rows(_distinct_keys(rows, table.primary_key), change)
+                with table.before(env[0]) if only_reads else nullcontext(env[0]) as before:
+                    writer.replace_rows(find_keys([before, *env[1:]], found, table), change, before)
         except ReqlError as error:
             raise located(error, node) from None
         return writer.summary.result()
 
     return write
+
+
+def _keys_of(compiler: Compiler, selection: Argument) -> Callable[[Env, Stream, Table], list[Value]]:
+    """A closure of the primary keys of the rows of a selection, each once, in the order of the rows."""
+    if gives_rows(compiler, selection) and selection.kind.name == "table":
+        return lambda env, found, table: list(chain.from_iterable(table.values(env[0], table.primary_key)))
+    # The name of the primary key is known only when the query runs; `id` is the most likely.
+    only_ids = compiler.rows(selection, frozenset({"id"})) if compiler.is_stream(selection) else None
+
+    def keys(env: Env, found: Stream, table: Table) -> list[Value]:
+        name = table.primary_key
+        return _distinct_keys(found if only_ids is None or name != "id" else only_ids(env), name)
+
+    return keys
 
 
 def _table_of(found: Any) -> Table:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,9 +16,9 @@ from query.summary import Summary
 from query.writes import BATCH_BYTES, BATCH_DOCUMENTS, batches
 
 
-@pytest.fixture
-def db() -> Iterator[docstore.Connection]:
-    with docstore.connect() as connection:
+@pytest.fixture(params=["in memory", "in a file"])
+def db(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[docstore.Connection]:
+    with docstore.connect(tmp_path / "store.db" if request.param == "in a file" else None) as connection:
         r.table_create("posts").run(connection)
         yield connection
 
@@ -247,5 +248,49 @@ def test_only_keys_are_read_before_rows_are_changed(db: docstore.Connection, mon
         return scan(self, run, fields, keep)
 
     monkeypatch.setattr(StoredTable, "scan", watched)
-    posts.delete().run(db)
+    posts.filter(r.row["id"] >= 0).update({"text": "y"}).run(db)
     assert seen == [frozenset({"id"})]
+    posts.delete().run(db)
+    assert seen == [frozenset({"id"})]  # of a whole table the column of the keys is read
+    assert ids(db) == []
+
+
+def test_a_selection_may_write_itself(db: docstore.Connection) -> None:
+    posts = r.table("posts")
+    new = posts.insert({"n": 1})["generated_keys"]
+    assert posts.get_all(r.args(new)).update({"n": 2}).run(db)["replaced"] == 1
+    assert list(posts["n"].run(db)) == [2]
+
+
+def test_a_selection_and_what_becomes_of_it_see_one_moment(db: docstore.Connection) -> None:
+    posts = r.table("posts")
+    posts.insert([{"id": number} for number in range(3)]).run(db)
+    posts.filter(r.now() > 0, default=True).update({"at": r.now()}).run(db)
+    seen = posts.filter(lambda post: post["at"] <= r.now()).update({"same": r.row["at"] == r.now(), "at": r.now()})
+    assert seen.run(db)["replaced"] == 3
+    assert len(set(posts["at"].run(db))) == 1
+
+
+def test_several_writes_of_one_query_see_each_other(db: docstore.Connection) -> None:
+    posts = r.table("posts")
+    posts.insert([{"id": number, "n": 0} for number in range(3)]).run(db)
+    r.expr([1, 2, 3]).for_each(lambda more: posts.update(lambda post: {"n": post["n"] + more})).run(db)
+    assert list(posts["n"].run(db)) == [6, 6, 6]
+    with db.transaction():
+        posts.update({"n": 1}).run(db)
+        posts.filter({"n": 1}).update({"n": r.row["n"] + 1}).run(db)
+        posts.delete().run(db)
+        posts.insert({"id": 9, "n": 9}).run(db)
+        posts.update({"n": r.row["n"] + 1}).run(db)
+    assert list(posts.run(db)) == [{"id": 9, "n": 10}]
+
+
+def test_large_selections_are_changed_in_batches_of_the_state_before(db: docstore.Connection) -> None:
+    posts = r.table("posts")
+    posts.insert([{"id": number, "n": number} for number in range(500)]).run(db)
+    posts.index_create("n").run(db)
+    posts.index_wait().run(db)
+    posts.between(0, 400, index="n").update({"n": r.row["n"] + 300}).run(db)
+    assert sorted(posts["n"].run(db)) == sorted([*range(300, 700), *range(400, 500)])
+    posts.get_all(450, 460, index="n").delete().run(db)
+    assert posts.count().run(db) == 496

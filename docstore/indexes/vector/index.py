@@ -32,8 +32,9 @@ from docstore.indexes.vector.warn import warn
 from docstore.keys import primary_key
 from docstore.storage.engine import ReadTransaction, WriteTransaction
 from query.errors import ReqlQueryLogicError
+from query.left_out import LeftOut
 from query.measures import measure_named
-from query.runtime import Document, Fields, Keep, LeftOut, Nearest, NearRows, Run
+from query.runtime import Document, Fields, Keep, Nearest, NearRows, Run
 from query.vectors import Vector
 
 GRAPH_SPARE: Final = 2
