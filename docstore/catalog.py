@@ -197,13 +197,14 @@ class Catalog:
         check_name("Table", name)
         if name in parent.tables:
             raise ReqlOpFailedError(f"Table `{database}.{name}` already exists.")
+        keys, rows = self.next_space, self.next_space + 1  # what grows at its end comes last: see `put_many`
         table = TableDefinition(
             str(uuid.uuid4()),
             name,
             database,
             primary_key,
-            self.next_space,
-            self.next_space + 1,
+            rows,
+            keys,
             options=dict(options or {}),
         )
         return self._with_database(_with_table(parent, table), next_space=self.next_space + 2)

@@ -187,7 +187,10 @@ class WriteTransaction(ReadTransaction, Protocol):
         """Set the value of a key that has none; False, and nothing done, where it has one."""
 
     def put_many(self, space: int, items: Sequence[tuple[bytes, bytes]]) -> None:
-        """Set many values of a map; fastest when `items` is sorted by key."""
+        """Set many values of a map; fastest when `items` is sorted by key.
+
+        Smallest where they are and come behind all keys of this map and of the maps with higher numbers.
+        """
 
     def put_new_many(self, space: int, items: Sequence[tuple[bytes, bytes]]) -> int:
         """Set the values of those keys of a map that have none; how many these were. Fastest when `items` is sorted by key."""

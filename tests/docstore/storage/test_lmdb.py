@@ -30,6 +30,37 @@ def count_rows(engine: LmdbEngine, space: int = 17) -> int:
         return sum(1 for _ in reader.scan(space))
 
 
+# Pages
+
+
+def test_rows_behind_all_others_fill_their_pages(store_path: Path) -> None:
+    engine = open_lmdb(store_path, sync=False)
+    for start in range(0, 20_000, 1_000):
+        with engine.begin_write() as writer:
+            writer.put_many(17, [(b"%06d" % number, b"v" * 390) for number in range(start, start + 1_000)])
+    full = engine.size_bytes()
+    with engine.begin_write() as writer:
+        writer.put_many(18, [(b"", b"")])
+        writer.put_many(17, [(b"%06d" % number, b"v" * 390) for number in range(20_000, 40_000)])
+    assert full < 1.1 * 20_000 * 4096 / 9  # nine rows go into a page
+    assert engine.size_bytes() - full > 1.1 * full  # every page is a row short
+    engine.close()
+
+
+@pytest.mark.parametrize(
+    "keys", [[b"b", b"c"], [b"c", b"b"], [b"b", b"b"], [b"a", b"b"], [b"b", b"a"], [b"c", b"d", b"b"], []]
+)
+def test_rows_behind_the_last_one_may_be_in_any_order(store_path: Path, keys: list[bytes]) -> None:
+    engine = open_lmdb(store_path)
+    with engine.begin_write() as writer:
+        writer.put_many(17, [(b"a", b"first")])
+        writer.put_many(17, [(key, b"%d" % number) for number, key in enumerate(keys)])
+    with engine.begin_read() as reader:
+        wanted = {b"a": b"first"} | {key: b"%d" % number for number, key in enumerate(keys)}
+        assert list(reader.scan(17)) == sorted(wanted.items())
+    engine.close()
+
+
 # One environment
 
 
