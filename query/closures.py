@@ -105,6 +105,28 @@ def fresh(value: Value) -> Value:
     return Literal(fresh(value.value), value.removes) if kind is Literal else value
 
 
+def once(closure: Closure, slot: int) -> Closure:
+    """A closure whose first value is kept in a slot for the other rows."""
+
+    def once(env: Env) -> Any:
+        found = env[slot]
+        if found is None:
+            found = env[slot] = closure(env)
+        return found
+
+    return once
+
+
+def own(closure: Closure) -> Closure:
+    """A closure of copies of what one gives, where that can be changed."""
+
+    def own(env: Env) -> Any:
+        found = closure(env)
+        return fresh(found) if type(found) in _CHANGEABLE else found
+
+    return own
+
+
 def constant(value: Value) -> Closure:
     """A closure of a value that stands in the query: of an array or object a copy, as `constant_at` gives it."""
     return (lambda env: fresh(value)) if type(value) is list or type(value) is dict else lambda env: value

@@ -80,6 +80,16 @@ _SURE: Final = frozenset({"int", "float", "str", "Time"})
 """Types of constants with which a term of times cannot fail as it fails for null."""
 
 
+def is_constant_array(node: Argument) -> bool:
+    """Whether a term is an array that stands in the query, or is reckoned from constants and can be no other value."""
+    if type(node) is not Term:
+        return type(node) is list
+    if node.kind is PARAMETER:
+        return bool(node.args[1] == "list")
+    taken = accepted(BY_KIND[node.kind].returns) if node.kind in BY_KIND else None
+    return taken is not None and taken.types == {list} and is_invariant(node)
+
+
 def constant_type(node: Argument) -> str | None:
     """The Python type of a constant of a query, or of a time reckoned from constants; None for all else."""
     if type(node) is not Term:

@@ -41,6 +41,8 @@ from query.closures import (
     constant,
     constant_at,
     located,
+    once,
+    own,
 )
 from query.determinism import is_invariant
 from query.errors import ReqlError, ReqlQueryLogicError, ReqlServerCompileError
@@ -103,17 +105,23 @@ class Compiler:
             return self._array(node) if not has_args(node) else self._array_with_args(node)
         if kind is MAKE_OBJ:
             return self._object(node)
-        closure = self._declared(node, BY_KIND[kind])
-        in_function = self.row_depth or self.scope
-        return self._once(closure) if in_function and is_invariant(node) else closure
+        return own(self.shared(node)) if self._is_kept(node) else self._declared(node, BY_KIND[kind])
+
+    def _is_kept(self, node: Term) -> bool:
+        """Whether what a term gives is kept for the other rows: it is one of constants, within a function."""
+        return bool(self.row_depth or self.scope) and is_invariant(node)
 
     def result(self, node: Argument) -> Closure:
         """A closure of what a query gives its user: of `get` the document, which costs less than a selected row."""
         return self.value(node) if type(node) is Term and node.kind.name == "get" else self.any(node)
 
     def shared(self, node: Argument) -> Closure:
-        """What `any` gives, but a constant is the query's own: for those who neither change it nor hand it out."""
-        return itemgetter(node.args[0]) if type(node) is Term and node.kind is PARAMETER else self.any(node)
+        """What `any` gives, but what is constant is the query's own: for those who neither change it nor hand it out."""
+        if type(node) is Term and node.kind is PARAMETER:
+            return itemgetter(node.args[0])
+        if type(node) is Term and self._is_kept(node):
+            return once(self._declared(node, BY_KIND[node.kind]), self.new_slot())
+        return self.any(node)
 
     def value(self, node: Argument) -> Closure:
         """A closure of a plain value."""
@@ -382,18 +390,6 @@ class Compiler:
         if "transforms" in hooks:
             return self.transforming(node, hooks["transforms"](self, node, None))
         return compile_plain(self, node, declaration)
-
-    def _once(self, closure: Closure) -> Closure:
-        """The closure of a term of constants, within a function: what it gives is kept for the other rows."""
-        slot = self.new_slot()
-
-        def once(env: Env) -> Any:
-            found = env[slot]
-            if found is None:
-                found = env[slot] = closure(env)
-            return found
-
-        return once
 
     def _transformed(self, node: Term, transform: Transform) -> Closure:
         source, make = self.rows(node.args[0], transform.need), transform.make

@@ -14,12 +14,13 @@ from typing import Any, Final
 
 from query.arguments import Test, function_of, predicate, union_of
 from query.closures import Closure, Env, KeepMaker, located
+from query.determinism import is_constant_array
 from query.errors import ReqlArgumentError, ReqlError, ReqlNonExistenceError, ReqlQueryLogicError
 from query.evaluate import Compiler
 from query.registry import term
 from query.runtime import Fields, Function, Grouped, Row, Run, Stream, collect, iterate, type_error
 from query.tables import between_then_ordered, index_of, orders_by_index, slice_of_index, table_of, text_of
-from query.term import FUNC, PARAMETER, Term
+from query.term import FUNC, Term
 from query.terms.grouping import Pairs, check_groups, grouped, pairs_of
 from query.terms.ordering import directed
 from query.terms.selecting import get_all, table
@@ -392,15 +393,11 @@ def _(compiler: Compiler, node: Term) -> Closure:
     values = [compiler.value(arg) for arg in wanted if not _is_function(arg)]
     tests = [predicate(compiler, arg, tolerant=False) for arg in wanted if _is_function(arg)]
     fields: Fields = None if values else union_of(*[test.fields for test in tests])
-    # A list that stands in the query is only looked at: a copy for each row would cost more than the search.
-    source = compiler.shared(node.args[0]) if _is_constant_list(node.args[0]) else compiler.rows(node.args[0], fields)
+    # A list of constants is only looked at: a copy for each row would cost more than the search.
+    source = compiler.shared(node.args[0]) if is_constant_array(node.args[0]) else compiler.rows(node.args[0], fields)
     if len(values) == 1 and not tests:
         return _contains_one(source, values[0])
     return lambda env: _contains_all(source(env), [value(env) for value in values], [test.bind(env) for test in tests])
-
-
-def _is_constant_list(arg: Any) -> bool:
-    return type(arg) is Term and arg.kind is PARAMETER and arg.args[1] == "list"
 
 
 def _is_function(arg: Any) -> bool:

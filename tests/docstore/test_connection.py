@@ -319,7 +319,12 @@ def test_what_a_user_changes_in_a_result_does_not_change_the_query(db: Connectio
 
 
 def test_rows_of_a_result_share_nothing_that_a_user_may_change(db: Connection) -> None:
-    for query in (posts.merge({"tags": ["new"]}), posts.merge({"tags": r.literal(["new"])})):
+    for query in (
+        posts.merge({"tags": ["new"]}),
+        posts.merge({"tags": r.literal(["new"])}),
+        posts.map(lambda post: {"tags": r.expr(["new", "old"]).difference(["old"])}),
+        posts.map(lambda post: {"tags": r.expr({"a": ["new"]}).values()[0]}),
+    ):
         first, second, *_ = query.run(db)
         first["tags"].append("more")
         assert second["tags"] == ["new"]
