@@ -24,6 +24,7 @@ from struct import Struct, pack, unpack
 from struct import error as StructError  # noqa: N812 - the module gives its error a variable's name
 from typing import Any, Final, Literal, TypeAlias, cast, final
 
+from query import native
 from query.errors import ReqlDriverCompileError, ReqlQueryLogicError
 
 VectorType: TypeAlias = Literal["float32", "float16", "int8", "bits"]
@@ -278,7 +279,11 @@ def _from_numpy(np: Any, found: Any) -> Vector:
     if kind == "int8":
         return Vector.packed(kind, found.tobytes(), len(found))
     if is_float:
-        return Vector.packed(kind, (found + np.float32(0)).astype("<f4", copy=False).tobytes(), len(found))
+        if native.AVAILABLE:  # what numpy does to add its first numbers takes a process as long as all else here
+            data = native.copying.positive(found.astype("<f4", order="C", copy=False))
+        else:
+            data = (found + np.float32(0)).astype("<f4", copy=False).tobytes()
+        return Vector.packed(kind, data, len(found))
     with np.errstate(over="ignore"):
         packed = found.astype("<f4" if kind == "float32" else "<f2") + 0  # 0.0 of -0.0
     return Vector.packed(kind, packed.tobytes(), len(found))

@@ -5,6 +5,7 @@ Of lists, tuples and dicts new ones are made; strings, whole numbers of 64 bits,
 as they are. All else, what is wrong and what is nested too deeply is left to a function in Python, which knows the errors.
 """
 
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.dict cimport PyDict_CheckExact, PyDict_Copy, PyDict_Next, PyDict_SetItem
 from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
 from cpython.list cimport PyList_CheckExact
@@ -28,6 +29,16 @@ def copied(data, int depth, int most, uncommon, tuple pseudo, bint untracked=Fal
     from the cyclic garbage collector: only for copies that nobody can put into themselves.
     """
     return _copied(data, depth, _Rules(most, uncommon, pseudo[0], pseudo[1], untracked))
+
+
+def positive(const float[::1] numbers not None):
+    """The bytes of numbers, with 0.0 for each -0.0."""
+    cdef Py_ssize_t place
+    data = PyBytes_FromStringAndSize(NULL, 4 * numbers.shape[0])
+    cdef float* at = <float*> PyBytes_AS_STRING(data)
+    for place in range(numbers.shape[0]):
+        at[place] = numbers[place] + <float> 0
+    return data
 
 
 cdef class _Rules:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 import docstore
 from docstore.documents import decode_document, encode_document
 from docstore.keys import decode_key, encode_key
+from query import native
 from query.builder import r
 from query.errors import ReqlDriverCompileError, ReqlError
 from query.values import compare, equal, from_python, type_name
@@ -77,6 +78,19 @@ def test_arrays_become_vectors(given: Any, kind: str) -> None:
     assert type(vector) is Vector
     assert vector.type == kind
     assert vector.numbers() == [float(number) for number in given]
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+@pytest.mark.parametrize("step", [1, 2, -1])
+def test_a_zero_of_an_array_has_no_sign(compiled: bool, step: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(native, "AVAILABLE", native.AVAILABLE and compiled)
+    for dtype in (np.float32, np.float64, np.float16, ">f4"):
+        numbers = np.array([0.0, -0.0, 1.5, -0.0, -2], dtype)[::step]
+        numbers.flags.writeable = False
+        wanted = (numbers + numbers.dtype.type(0)).astype("<f4").tobytes()
+        assert Vector(from_python(numbers).numpy().tolist()).data == wanted
+        assert from_python(numbers).numpy().astype("<f4").tobytes() == wanted
+        assert np.signbit(numbers).any()
 
 
 def test_numpy_scalars_are_numbers() -> None:

@@ -180,8 +180,8 @@ class State:
         "_gone",
         "_held",
         "_is_fetched",
+        "_keys",
         "_layout",
-        "_long",
         "_short",
         "_whole",
         "coder",
@@ -198,7 +198,8 @@ class State:
         self._held: dict[int, ListData] = {}
         self._generation = cache.generation
         self._layout: Layout | None = None
-        self._long: list[bytes] | None = None
+        self._keys: tuple[list[bytes], list[bytes]] | None = None
+        """Of the long segments and of the short ones, once they were asked for."""
         self._short: Codes | None = None
         self._gone: Any = None
         self._is_fetched = False
@@ -214,15 +215,27 @@ class State:
     def codes(self, engine: ReadTransaction) -> Iterator[list[Codes]]:
         """The codes of all vectors and of some that are gone; views of the store, which end with the block."""
         words = cast(Bits, self.coder).words
-        if self._long is None:
-            segments = segments_of(self.head)
-            self._long = [segment_key(one.first) for one in segments if one.vectors > SHORT]
-            short = [segment_key(one.first) for one in segments if one.vectors <= SHORT]
-            if short:
-                self._short = together([unpack_segment(data, words) for data in engine.get_many(self.space, short)])
-        with engine.borrowed(self.space, self._long) as found:
+        borrowed, short = self._segments(engine)
+        with engine.borrowed(self.space, borrowed) as found:
             codes = [unpack_segment(data, words) for data in found]
-            yield codes if self._short is None else [*codes, self._short]
+            yield codes if short is None else [*codes, short]
+
+    def _segments(self, engine: ReadTransaction) -> tuple[list[bytes], Codes | None]:
+        """The keys of segments to be borrowed, and the short ones side by side.
+
+        These are put together for the second search: it is the first that has to be quick, and after a write the only one.
+        """
+        if self._keys is None:
+            segments = segments_of(self.head)
+            long = [segment_key(one.first) for one in segments if one.vectors > SHORT]
+            short = [segment_key(one.first) for one in segments if one.vectors <= SHORT]
+            self._keys = long, short
+            return [*long, *short], None
+        long, short = self._keys
+        if short and self._short is None:
+            words = cast(Bits, self.coder).words
+            self._short = together([unpack_segment(data, words) for data in engine.get_many(self.space, short)])
+        return long, self._short
 
     def fetch_once(self, parts: Iterable[Any]) -> None:
         """Before the first search of codes of bits have them mapped into memory, as their chooser takes them."""
