@@ -15,7 +15,7 @@ below it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import Any, Final
@@ -24,7 +24,7 @@ from query.evaluate import Compiler
 from query.planner import Plan, make_plan
 from query.printer import print_query, print_short
 from query.profile import Profile
-from query.runtime import Keep, Nearest, Range, Run, Stream, Table
+from query.runtime import Keep, Nearest, Range, Run, Stream, Table, Tested
 from query.term import FUNC, PARAMETER, Argument, Term
 from query.values import Value
 from query.vectors import Vector
@@ -128,7 +128,9 @@ class _Explainer:
         profile = self.compiler.profile
         seen = None if profile is None else profile.parts.get(id(part.node))
         details = part.details
-        if seen is not None:
+        if seen is not None and seen.ways:
+            details = (*[one for one in details if one[0] != "filter"], ("filter", _tests(seen.ways)))
+        elif seen is not None:
             tested = f", of {seen.tested:,} tested" if seen.tested else ""
             details = (*details, ("gave", f"{seen.rows:,} rows{tested}, in {seen.seconds * 1000:.3f} ms"))
         return replace(part, details=details, parts=tuple([self.with_what_was_seen(below) for below in part.parts]))
@@ -207,6 +209,8 @@ class _Explainer:
             yield "decodes", _fields(note.need)
         if node.kind.name == "get_nearest" and "index" in node.options:
             yield from self._searches(node)
+        elif node.kind.name == "get_nearest" and "filter" in node.options:
+            yield "filter", Tested.BY_SCAN.value
         choice = self.plan.choices.get(id(node))
         if choice is not None:
             yield "chosen", f"{choice.chosen}: {choice.reason}"
@@ -227,6 +231,11 @@ class _Explainer:
             results, exact = node.options.get("max_results", 100), node.options.get("exact") is True
             wanted = Nearest(self._filled(node.args[1]), results, keep=keep, exact=exact, **given)
             yield "searches", index.way(self.run, wanted)
+            if keep is not None:
+                yield (
+                    "filter",
+                    f"{Tested.ONE_BY_ONE.value}, or {Tested.BY_SCAN.value} where that is likely to cost less",
+                )
 
     def _rows_expected(self, node: Term) -> str | None:
         table = self._table(node if node.kind.name == "table" else node.args[0])
@@ -278,6 +287,12 @@ def _reads(node: Term) -> bool:
 
 def _body(node: Term) -> Term:
     return node.args[1] if node.kind is FUNC and type(node.args[1]) is Term else node
+
+
+def _tests(ways: Mapping[Tested, int]) -> str:
+    """The ways in which a search came by what its filter lets through."""
+    told = [(way.value, ways[way]) for way in Tested if way in ways]
+    return "; ".join([f"{way}: {tested:,} documents" if tested else way for way, tested in told])
 
 
 def _fields(fields: frozenset[str] | None) -> str:

@@ -8,12 +8,12 @@ where neither is asked for.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from time import perf_counter
 from typing import Any, Final
 
 from query.closures import Closure, Env, MakeKeep
-from query.runtime import Document, Keep, Stream
+from query.runtime import Document, Keep, Stream, Tested
 from query.term import FUNC, IMPLICIT_VAR, PARAMETER, VAR, Argument, Term
 from query.values import Value
 
@@ -21,13 +21,15 @@ from query.values import Value
 class Seen:
     """What was seen of one part of a query while it ran; the seconds are its own and those of what it reads from."""
 
-    __slots__ = ("calls", "rows", "seconds", "tested")
+    __slots__ = ("calls", "rows", "seconds", "tested", "ways")
 
     def __init__(self) -> None:
         self.calls = 0
         self.rows = 0
         self.tested = 0
         self.seconds = 0.0
+        self.ways: dict[Tested, int] = {}
+        """How a search for the nearest came by what its filter lets through, and how many documents were tested in each way."""
 
 
 class Profile:
@@ -51,6 +53,15 @@ class Profile:
             yield from _watched(found, seen)
 
         return watched
+
+    def watch_tests(self, node: Term) -> Callable[[Tested, int], None]:
+        """What is told of the tests of a search for the nearest."""
+        ways = self.parts.setdefault(id(node), Seen()).ways
+
+        def tell(way: Tested, documents: int) -> None:
+            ways[way] = ways.get(way, 0) + documents
+
+        return tell
 
     def watch_keep(self, node: Term, keep: MakeKeep) -> MakeKeep:
         """The test of a scan, its calls counted."""

@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from enum import Enum
 from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 from typing import Literal as OneOf
 
@@ -145,11 +146,20 @@ class NearRows:
     marker: Any
 
 
+class Tested(Enum):
+    """How a search for the nearest finds what its filter lets through."""
+
+    ONE_BY_ONE = "the nearest tested one by one"
+    BY_SCAN = "all tested by a scan"
+    BEFORE = "known from an earlier search of the same commit"
+
+
 @dataclass(frozen=True, slots=True)
 class Nearest:
     """What `get_nearest` asks of a vector index, or of a table without one; `rows` take the place of `keep`.
 
-    `keep_marker` is to `keep` what the marker of `NearRows` is to these.
+    `keep_marker` is to `keep` what the marker of `NearRows` is to these. `tell`, where somebody wants to know, is told in which
+    ways what `keep` lets through was found, and how many documents were tested for it.
     """
 
     vector: Value
@@ -162,6 +172,7 @@ class Nearest:
     ef_search: int | None = None
     exact: bool = False
     keep_marker: Any = None
+    tell: Callable[[Tested, int], None] | None = None
 
 
 class NearestIndex(Index, Protocol):

@@ -197,6 +197,7 @@ def _asking(compiler: Compiler, node: Term, vector: Closure) -> Callable[[Env], 
     filtered = filter_of(node)
     marker = None if filtered is None else _marker(filtered)
     rows = _rows(compiler, node)
+    tell = None if keep is None or compiler.profile is None else compiler.profile.watch_tests(node)
 
     def ask(env: Env) -> Nearest:
         given = {name: value(env) for name, value in options.items()}
@@ -212,6 +213,7 @@ def _asking(compiler: Compiler, node: Term, vector: Closure) -> Callable[[Env], 
             _positive(given, "ef_search"),
             given.get("exact") is True,
             None if marker is None else marker(env),
+            tell,
         )
 
     return ask

@@ -34,7 +34,7 @@ from docstore.storage.engine import ReadTransaction, WriteTransaction
 from query.errors import ReqlQueryLogicError
 from query.left_out import LeftOut
 from query.measures import measure_named
-from query.runtime import Document, Fields, Keep, Nearest, NearRows, Run
+from query.runtime import Document, Fields, Nearest, NearRows, Run, Tested
 from query.vectors import Vector
 
 GRAPH_SPARE: Final = 2
@@ -201,8 +201,13 @@ class VectorIndex(WithoutShapes, WithoutOrder):
         search = Search(engine, state, self._table, self._wanted(wanted), known)
         if wanted.rows is not None:
             return search.by_rows(self._rows(engine, state, wanted.rows))
-        before_bytes = known.nbytes
-        answers = search.by_lists(lambda: self._scanned(engine, wanted.keep))
+        before_bytes, was_known, tested = known.nbytes, known.passing is not None, known.tested
+        answers = search.by_lists(lambda: self._scanned(engine, wanted))
+        if wanted.tell is not None:
+            if was_known:
+                wanted.tell(Tested.BEFORE, 0)
+            elif known.tested > tested or known.passing is None:
+                wanted.tell(Tested.ONE_BY_ONE, known.tested - tested)
         if known.nbytes != before_bytes:
             self._kept.put(engine, wanted.keep_marker, known, known.nbytes)
         return answers
@@ -282,11 +287,16 @@ class VectorIndex(WithoutShapes, WithoutOrder):
                 "`measure` out, or search with an index for that measure."
             )
 
-    def _scanned(self, engine: ReadTransaction, keep: Keep | None) -> Iterator[bytes]:
+    def _scanned(self, engine: ReadTransaction, wanted: Nearest) -> Iterator[bytes]:
         """The keys of the documents that a filter lets through, by a scan of the table."""
-        assert keep is not None
-        look, test = decoder(keep.fields), keep.test
-        return (member for member, data in engine.scan(self._table.space) if test(look(data)))
+        assert wanted.keep is not None
+        look, test, tested = decoder(wanted.keep.fields), wanted.keep.test, 0
+        for member, data in engine.scan(self._table.space):
+            tested += 1
+            if test(look(data)):
+                yield member
+        if wanted.tell is not None:
+            wanted.tell(Tested.BY_SCAN, tested)
 
     def _rows(self, engine: ReadTransaction, state: State, rows: NearRows) -> Gathered:
         """The vectors of rows that another index gives, kept for the next search of the same commit."""

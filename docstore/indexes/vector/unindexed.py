@@ -19,7 +19,7 @@ from docstore.indexes.vector.warn import warn
 from docstore.storage.engine import ReadTransaction
 from query.errors import ReqlQueryLogicError
 from query.measures import OF_BITS, measure_named
-from query.runtime import Document, Fields, Nearest, Run
+from query.runtime import Document, Fields, Nearest, Run, Tested
 from query.values import Value
 from query.vectors import Vector
 
@@ -42,8 +42,9 @@ def nearest_without_index(
     look = None if keep is None else decoder(keep.fields)
     best: list[tuple[float, bytes]] = []
     skipped: Counter[str] = Counter()
-    rows = engine.scan(table.space)
+    rows, tested = engine.scan(table.space), 0
     while chunk := list(islice(rows, _BATCH)):
+        tested += len(chunk)
         members: list[bytes] = []
         packed: list[bytes] = []
         for member, data in chunk:
@@ -58,6 +59,8 @@ def nearest_without_index(
             places: Any = np.argsort(dists, kind="stable")[: wanted.results]
             best += [(dists[place], members[place]) for place in places]
             best = sorted(best)[: wanted.results]
+    if wanted.tell is not None:
+        wanted.tell(Tested.BY_SCAN, tested)
     if skipped and not best:
         _tell_of_none(what, form, skipped, is_filtered=keep is not None)
     if wanted.max_dist is not None:

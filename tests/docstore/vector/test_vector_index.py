@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -125,6 +126,32 @@ def test_explain_says_which_way_is_taken(db: Connection) -> None:
     assert "searches: the vectors of the rows below, exactly" in text
     assert "within" not in text
     assert "searches: all 400 vectors, exactly" in str(r.table("t").get_nearest([1, 2, 3, 4], index="v").explain(db))
+
+
+def test_explain_says_how_a_filter_was_tested(db: Connection) -> None:
+    insert(db, drawn(3000, 4))
+    create(db, dimensions=4)
+    often = r.table("t").get_nearest([1, 2, 3, 4], index="v", max_results=5, filter=r.row["n"] < 5)
+    assert "filter: the nearest tested one by one, or all tested by a scan where that" in str(often.explain(db))
+    run = str(often.explain(db, run=True))
+    tested = re.findall(r"filter: the nearest tested one by one: (\d+) documents\n", run + "\n")
+    assert 5 <= int(*tested) <= 128
+    never = r.table("t").get_nearest([1, 2, 3, 4], index="v", max_results=5, filter=r.row["id"] < 0)
+    scanned = r"one by one: (\d+) documents; all tested by a scan: 3,000 documents"
+    assert 128 <= int(*re.findall(scanned, str(never.explain(db, run=True)))) < 500
+    assert "filter: known from an earlier search of the same commit" in str(never.explain(db, run=True))
+    each = r.expr([1, 2]).map(
+        lambda n: r.table("t").get_nearest([n, 2, 3, 4], index="v", filter=lambda row: row["id"] > 0).count()
+    )
+    assert "filter: the nearest tested one by one: " in str(each.explain(db, run=True))
+
+
+def test_explain_says_that_without_an_index_all_are_tested(db: Connection) -> None:
+    insert(db, drawn(30, 4))
+    nearest = r.table("t").get_nearest([1, 2, 3, 4], field="v", filter=r.row["n"] < 5)
+    assert "filter: all tested by a scan\n" in f"{nearest.explain(db)}\n"
+    with pytest.warns(UserWarning, match="has no index"):
+        assert "filter: all tested by a scan: 30 documents" in str(nearest.explain(db, run=True))
 
 
 def test_a_document_is_found_by_each_vector_of_an_array_and_comes_once(db: Connection) -> None:
