@@ -12,6 +12,7 @@ MODULES = (
     "docstore.native.pages",
     "docstore.native.points",
     "docstore.native.rows",
+    "docstore.native.splicing",
     "docstore.native.vectors",
     "query.native.copying",
 )

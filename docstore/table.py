@@ -26,10 +26,12 @@ from docstore.indexes.base import LARGEST_BATCH, StoredIndex, Update
 from docstore.indexes.primary import PrimaryIndex, scan
 from docstore.keys import MAX_KEY_BYTES, primary_key
 from docstore.layout import pack_row_id, unpack_watermark, watermark_key
+from docstore.patching import TablePatching
 from docstore.storage.engine import CATALOG_SPACE, ReadTransaction, WriteTransaction
 from docstore.transaction import Transaction, WritingTransaction
 from query.collection import paused_collection
 from query.errors import ReqlError, ReqlOpFailedError, ReqlQueryLogicError
+from query.patches import Patching
 from query.runtime import Change, Document, Fields, Index, Keep, Nearest, Run
 from query.values import Value
 
@@ -222,6 +224,29 @@ class StoredTable:
         for key, row_id in named:
             if writer.get(self._keys, key) == row_id:
                 writer.delete(self._keys, key)
+
+    def patching(self, run: Run, before: Run, names: tuple[str, ...], fields: frozenset[str]) -> Patching | None:
+        """See `query.runtime.Table`."""
+        if before is run or self.primary_key in names:
+            return None
+        transaction: WritingTransaction = run.transaction
+        told: list[tuple[StoredIndex, Passed]] = []
+        for index, passed in self._maintained(transaction.writer):
+            if index.fields is None:
+                return None
+            if not index.fields.isdisjoint(names):
+                if index.definition.refuses or index.definition.kind == "vector":
+                    return None
+                told.append((index, passed))
+                fields |= index.fields
+
+        def write(rows: Sequence[tuple[bytes, bytes]], updates: Sequence[Update]) -> None:
+            self._keep_in_step(run, told, updates, 0)
+            transaction.writer.put_many(self._space, rows)
+
+        engine, spaces = before.transaction.engine, (self._keys, self._space)
+        looked_at = fields.union(names)
+        return TablePatching(engine, spaces, self.primary_key, names, looked_at, write, is_indexed=bool(told))
 
     def _keep_in_step(
         self, run: Run, indexes: Sequence[tuple[StoredIndex, Passed]], updates: Sequence[Update], documents: int

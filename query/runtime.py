@@ -22,7 +22,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
-from typing import Any, Final, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeAlias
 from typing import Literal as OneOf
 
 from query.conditions import Conditions
@@ -30,6 +30,9 @@ from query.errors import ReqlNonExistenceError, ReqlQueryLogicError, ReqlResourc
 from query.json_text import pretty
 from query.left_out import LeftOut
 from query.values import VALUE_TYPES, Bound, Time, Value, compare, type_name
+
+if TYPE_CHECKING:
+    from query.patches import Patching
 
 Document: TypeAlias = dict[str, Value]
 
@@ -263,6 +266,9 @@ class Table(Protocol):
         `old` must be what the table holds for that key, and no two changes may have one key.
         """
 
+    def patching(self, run: Run, before: Run, names: tuple[str, ...], fields: frozenset[str]) -> Patching | None:
+        """What sets these fields of documents with less work than `write`, if it can; `fields` are looked at. See `before`."""
+
     def info(self, run: Run) -> Document:
         """What `info` tells of a table, but for its type."""
 
@@ -405,24 +411,6 @@ class Function:
     arity: int
     call: Callable[..., Value]
     fields: tuple[Fields, ...] = field(default=())
-
-
-def runtime_type_name(value: Any) -> str:
-    """The type name of anything that a term may be given, as `type_of` gives it."""
-    kind = type(value)
-    if kind is Stream:
-        return str(value.type_name)
-    if kind is Grouped:
-        return "GROUPED_STREAM" if value.streamed else "GROUPED_DATA"
-    return _RUNTIME_NAMES.get(kind) or type_name(value)
-
-
-_RUNTIME_NAMES: Final[dict[type, str]] = {
-    Row: "SELECTION<OBJECT>",
-    Database: "DB",
-    Literal: "PTYPE<LITERAL>",
-    Function: "FUNCTION",
-}
 
 
 _KINDS: Final = frozenset(

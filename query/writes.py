@@ -28,9 +28,10 @@ from query.errors import (
 )
 from query.hooks import bound_hook
 from query.json_text import pretty
-from query.runtime import Change, Document, Run, Table, runtime_type_name, type_error
+from query.runtime import Change, Document, Run, Table, type_error
 from query.summary import ReturnChanges, Summary
 from query.term import Source
+from query.type_names import runtime_type_name
 from query.values import NotPlainError, Value, equal, from_python, group_marker
 
 BATCH_DOCUMENTS: Final = 20_000
@@ -67,6 +68,11 @@ class Writer:
         self._unchanged: set[int] = set()
         self._refused: set[int] = set()
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether nobody looks at what is written, but who has asked for it: no hook is called, no changes are told."""
+        return self._hook is None and not self.summary.return_changes
+
     # The steps of a batch
 
     def change(self, key: Value, old: Document | None, new: Value) -> None:
@@ -89,6 +95,12 @@ class Writer:
             raise error
         self._errors[len(self._steps)] = error.message
         self._steps.append(Change(old, old))
+
+    def count_error(self, error: ReqlError) -> None:
+        """Count a document that cannot be written, where nobody is told of it."""
+        if self._raises:
+            raise error
+        self.summary.fail(None, error.message)
 
     def refuse(self, error: ReqlError) -> None:
         """Leave out what cannot be a document. As RethinkDB does, it is told among the changes, though it makes none."""
@@ -183,7 +195,7 @@ class Writer:
         Mostly none of the documents is there, and nobody wants to hear of changes: that goes a way of its own.
         """
         keys, refused = self._keys_of(batch)
-        is_plain = not refused and self._hook is None and not self.summary.return_changes and _are_distinct(keys)
+        is_plain = not refused and self.is_plain and _are_distinct(keys)
         if is_plain and self.table.insert(self._run, batch):
             self.summary.inserted += len(batch)
             self._tell_left_out()

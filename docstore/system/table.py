@@ -83,6 +83,9 @@ class SystemTable:
         """See `query.runtime.Table`."""
         return nullcontext(run)
 
+    def patching(self, run: Run, before: Run, names: tuple[str, ...], fields: frozenset[str]) -> None:
+        """See `query.runtime.Table`."""
+
     def scan(self, run: Run, fields: Fields, keep: Keep | None) -> Iterator[Document]:
         """See `query.runtime.Table`."""
         return _kept(self.rows(run), keep)

@@ -25,9 +25,10 @@ from query.errors import ReqlError, ReqlNonExistenceError, ReqlQueryLogicError
 from query.evaluate import Compiler
 from query.json_text import as_object, compact, shown
 from query.registry import term
-from query.runtime import Document, Row, Run, Stream, collect, runtime_type_name, type_error
+from query.runtime import Document, Row, Run, Stream, collect, type_error
 from query.term import Term
 from query.terms.binary import text_of_binary
+from query.type_names import runtime_type_name
 from query.values import Geometry, Time, Value, check_number
 from query.vectors import Vector
 

@@ -20,11 +20,11 @@ from query.runtime import (
     Run,
     Stream,
     Table,
-    runtime_type_name,
 )
 from query.tables import orders_by_index, range_of
 from query.term import FUNC, PARAMETER, Argument, Term
 from query.terms.selecting import between
+from query.type_names import runtime_type_name
 from query.values import MAXVAL, MINVAL, Bound, Value
 
 

@@ -6,8 +6,9 @@ from query.closures import Closure, Env, located
 from query.errors import ReqlOpFailedError, ReqlQueryLogicError
 from query.evaluate import Compiler
 from query.registry import term
-from query.runtime import Row, Stream, runtime_type_name, sequence_error, type_error
+from query.runtime import Row, Stream, sequence_error, type_error
 from query.term import Term
+from query.type_names import runtime_type_name
 from query.values import Value
 
 _FLAGS = ("include_initial", "include_states", "include_offsets", "include_types")

@@ -17,8 +17,9 @@ from query.evaluate import Compiler
 from query.geometries import PSEUDO_TYPE
 from query.json_text import is_whole, number_error, pretty, shown
 from query.registry import TERMS, term
-from query.runtime import Fields, Row, Stream, collect, runtime_type_name, type_error
+from query.runtime import Fields, Row, Stream, collect, type_error
 from query.term import Argument, Term
+from query.type_names import runtime_type_name
 from query.values import Value, type_name
 
 _SKIP: Final[Any] = object()

@@ -16,10 +16,11 @@ from query.closures import Closure, Env, KeepMaker, located
 from query.errors import ReqlNonExistenceError, ReqlQueryLogicError
 from query.evaluate import Compiler
 from query.registry import term
-from query.runtime import Fields, Row, Stream, runtime_type_name, sequence_error, type_error
+from query.runtime import Fields, Row, Stream, sequence_error, type_error
 from query.tables import is_open
 from query.term import Term
 from query.terms.ordering import first_rows, order_by
+from query.type_names import runtime_type_name
 from query.values import VALUE_TYPES, Bound, Value
 
 

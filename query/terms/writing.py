@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
+from functools import partial
 from itertools import chain
-from typing import Any
+from typing import Any, TypeAlias
 
 from query.analysis import free_variables
 from query.arguments import function_or_constant
@@ -18,12 +19,14 @@ from query.closures import Closure, CompiledFunction, Env, as_literal, holds, lo
 from query.determinism import is_reading, unproven_part
 from query.errors import ReqlError, ReqlQueryLogicError
 from query.evaluate import Compiler
+from query.geometries import PSEUDO_TYPE
 from query.merge import merge
+from query.patches import Patcher
 from query.registry import term
-from query.runtime import Document, Function, Row, Stream, Table, iterate, type_error
+from query.runtime import Document, Function, Row, Run, Stream, Table, iterate, type_error
 from query.summary import ReturnChanges
 from query.tables import gives_rows, table_of
-from query.term import FUNC, Argument, Source, Term, walk
+from query.term import FUNC, MAKE_OBJ, PARAMETER, Argument, Source, Term, walk
 from query.values import Value, group_marker
 from query.writes import BATCH_DOCUMENTS, ChangeOf, Resolve, Writer, documents_of, duplicate_key
 
@@ -180,10 +183,16 @@ def _ignores_write_hook(compiler: Compiler, node: Term) -> Callable[[Env], bool]
 
 # Update, replace, delete
 
+PatcherOf: TypeAlias = Callable[[Env, Writer, Run], Patcher | None]
+"""Makes what patches documents, of which it must be enough to read a few fields; None where it is not."""
 
-def _writing_rows(compiler: Compiler, node: Term, change_of: Callable[[Env], ChangeOf]) -> Closure:
+
+def _writing_rows(
+    compiler: Compiler, node: Term, change_of: Callable[[Env], ChangeOf], patcher_of: PatcherOf | None = None
+) -> Closure:
     """A closure that changes each document that a term's first argument selects, and gives the summary."""
     selection = node.args[0]
+    is_table = gives_rows(compiler, selection) and selection.kind.name == "table"
     source, find_keys, only_reads = compiler.any(selection), _keys_of(compiler, selection), is_reading(selection)
     return_changes, check_durability = _return_changes(compiler, node), _check_durability(compiler, node)
     ignores = _ignores_write_hook(compiler, node)
@@ -201,7 +210,10 @@ def _writing_rows(compiler: Compiler, node: Term, change_of: Callable[[Env], Cha
                 writer.flush()
             else:
                 with table.before(env[0]) if only_reads else nullcontext(env[0]) as before:
-                    writer.replace_rows(find_keys([before, *env[1:]], found, table), change, before)
+                    keys: Callable[[], list[Value]] = partial(find_keys, [before, *env[1:]], found, table)
+                    patcher = patcher_of(env, writer, before) if patcher_of else None
+                    left = keys() if patcher is None else patcher.run(None if is_table else keys())
+                    writer.replace_rows(left, change, before)
         except ReqlError as error:
             raise located(error, node) from None
         return writer.summary.result()
@@ -258,7 +270,40 @@ def _(compiler: Compiler, node: Term) -> Closure:
 
         return change if is_proven else _only_documents(change)
 
-    return _writing_rows(compiler, node, change_of)
+    return _writing_rows(compiler, node, change_of, _patcher_of(compiler, node))
+
+
+def _patcher_of(compiler: Compiler, node: Term) -> PatcherOf | None:
+    """What makes a `Patcher` of an update by an object of top-level fields, where the table can be patched."""
+    function = node.args[1]
+    body = function.args[1] if type(function) is Term and function.kind is FUNC else function
+    names_of = _names_of(body)
+    if names_of is None or unproven_part(function, constant_now=True) is not None:
+        return None
+    compiled = function_or_constant(compiler, function, 1, body="any")
+    (fields,) = compiled.fields
+    if fields is None:
+        return None
+
+    def patcher(env: Env, writer: Writer, before: Run) -> Patcher | None:
+        if not writer.is_plain:
+            return None
+        patching = writer.table.patching(env[0], before, names_of(env), fields)
+        return None if patching is None else Patcher(writer, patching, compiled.bind(env))
+
+    return patcher
+
+
+def _names_of(body: Argument) -> Callable[[Env], tuple[str, ...]] | None:
+    """A closure of the fields of an object that is written out; None for any other term."""
+    if type(body) is not Term:
+        return None
+    if body.kind is MAKE_OBJ and PSEUDO_TYPE not in body.options:
+        names = tuple(body.options)
+        return lambda env: names
+    if body.kind is PARAMETER and body.args[1] == "dict":
+        return lambda env: tuple(env[body.args[0]])
+    return None
 
 
 def _only_documents(change: ChangeOf) -> ChangeOf:
