@@ -36,7 +36,6 @@ from docstore.scopes import Block, JoinedSession, OwnSession, Scope, current_sco
 from docstore.store import OpenStore, open_store
 from docstore.transaction import Transaction
 from query.builder import set_repl
-from query.closures import fresh
 from query.errors import ReqlDriverCompileError, ReqlError, ReqlNonExistenceError, ReqlResourceLimitError
 from query.evaluate import Compiler
 from query.explain import Explanation, explain
@@ -45,6 +44,7 @@ from query.planner import Plan, make_plan
 from query.profile import Timing, task_of
 from query.retelling import retold
 from query.runtime import Run, Stream, collect
+from query.sharing import fresh, unshared
 from query.term import Argument, Term
 from query.values import describe
 from query.vectors import Made
@@ -408,7 +408,7 @@ class Connection:
             found = without_bounds(found)
         if type(found) is not Stream:
             is_plain = (found is None or type(found) is dict) and run.options is self._defaults and not Made.any
-            return found if is_plain else presented(found, run.options)
+            return unshared(found) if is_plain else presented(found, run.options)
         cursor = self._cursor(found.rows(), run, argument, session, scope, None)
         return presented(list(cursor), run.options) if found.type_name == "SELECTION<ARRAY>" else cursor
 

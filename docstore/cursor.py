@@ -109,7 +109,7 @@ class Cursor:
         self,
         stream: Iterator[Value],
         session: AbstractContextManager[None],
-        conversion: Callable[[], Callable[[Value], Any] | None],
+        conversion: Callable[[], Callable[[Value], Any]],
         query: Argument,
         retell: Callable[[ReqlError], ReqlError],
         batching: Batching = DEFAULT_BATCHING,
@@ -117,8 +117,7 @@ class Cursor:
     ) -> None:
         """The stream may be read inside `session`, again and again; `query` is what it is the result of.
 
-        `conversion()`, asked after each batch, gives what makes of a row what the user gets, or None where nothing does; such
-        rows may be the bytes of documents.
+        `conversion()`, asked after each batch, gives what makes of a row what the user gets; rows may be the bytes of documents.
 
         `retell` gives an error of the stream as the user is to see it. `guard()`, where there is one, raises once the
         cursor may no longer be used, be there rows at hand or not.
@@ -164,11 +163,9 @@ class Cursor:
                 self._convert = self._conversion()
 
     def _convert_all(self) -> None:
-        convert = self._conversion()
-        if convert is not None:
-            converted = [convert(row) for row in self._rows]
-            self._rows.clear()
-            self._rows.extend(converted)
+        converted = [*map(self._conversion(), self._rows)]
+        self._rows.clear()
+        self._rows.extend(converted)
         self._unconverted = False
 
     def _read(self) -> bool:

@@ -15,6 +15,7 @@ from docstore import native
 from query.errors import ReqlQueryLogicError
 from query.json_text import vector_json
 from query.runtime import Database, Function, Grouped, Literal, Row, Stream, kind_name
+from query.sharing import unshared
 from query.term import Argument, Term
 from query.times import epoch_seconds
 from query.values import Bound, Time, Value
@@ -45,20 +46,19 @@ def is_walked(options: Mapping[str, Any]) -> bool:
     return Made.any or "time_format" in options or "binary_format" in options
 
 
-def conversion(options: Mapping[str, Any], decode: Callable[[bytes], Any] | None) -> Callable[[Any], Any] | None:
-    """What makes of a row what its user gets; None where nothing does. `decode` is for rows that are bytes as they are stored."""
+def conversion(options: Mapping[str, Any], decode: Callable[[bytes], Any] | None) -> Callable[[Any], Any]:
+    """What makes of a row what its user gets. `decode` is for rows that are bytes as they are stored."""
     if decode is None:
-        return (lambda row: converted(row, options)) if is_walked(options) else None
-
+        return (lambda row: converted(row, options)) if is_walked(options) else unshared
     if native.AVAILABLE and not is_walked(options):
         return native.documents.Giver(decode, lambda found: converted(found, options))
     return lambda row: converted(decode(row) if type(row) is bytes else row, options)
 
 
 def converted(value: Value, options: Mapping[str, Any]) -> Any:
-    """A value with its pseudo-types in the form that the options ask for."""
+    """A value with its pseudo-types in the form that the options ask for, and shared with nobody."""
     if not is_walked(options):
-        return value
+        return unshared(value)
     raw_time, raw_binary = options.get("time_format") == "raw", options.get("binary_format") == "raw"
     return _raw(value, raw_time, raw_binary, options.get("vector_format", "numpy"))
 

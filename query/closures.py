@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from query.errors import ReqlError, ReqlQueryLogicError
 from query.runtime import Fields, Keep, Literal, Row, type_error
+from query.sharing import CHANGEABLE, fresh
 from query.term import Argument
 from query.values import VALUE_TYPES, Bound, Value
-
-_CHANGEABLE: Final = frozenset({list, dict, Literal})
 
 Env: TypeAlias = list[Any]
 Closure: TypeAlias = Callable[[Env], Any]
@@ -95,16 +94,6 @@ def as_value(found: Any) -> Value:
     raise type_error("DATUM", found)
 
 
-def fresh(value: Value) -> Value:
-    """A copy of an array or an object, all the way down, which is its receiver's to change; other values are themselves."""
-    kind = type(value)
-    if kind is list:
-        return [fresh(item) if type(item) in _CHANGEABLE else item for item in value]
-    if kind is dict:
-        return {name: fresh(item) if type(item) in _CHANGEABLE else item for name, item in value.items()}
-    return Literal(fresh(value.value), value.removes) if kind is Literal else value
-
-
 def once(closure: Closure, slot: int) -> Closure:
     """A closure whose first value is kept in a slot for the other rows."""
 
@@ -122,7 +111,7 @@ def own(closure: Closure) -> Closure:
 
     def own(env: Env) -> Any:
         found = closure(env)
-        return fresh(found) if type(found) in _CHANGEABLE else found
+        return fresh(found) if type(found) in CHANGEABLE else found
 
     return own
 

@@ -8,7 +8,7 @@ as they are. All else, what is wrong and what is nested too deeply is left to a 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.dict cimport PyDict_CheckExact, PyDict_Copy, PyDict_Next, PyDict_SetItem
 from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
-from cpython.list cimport PyList_CheckExact
+from cpython.list cimport PyList_CheckExact, PyList_GET_ITEM, PyList_GET_SIZE
 from cpython.long cimport PyLong_AsLongLongAndOverflow, PyLong_CheckExact
 from cpython.ref cimport PyObject
 from cpython.tuple cimport PyTuple_CheckExact
@@ -19,6 +19,51 @@ cdef extern from "Python.h":
     bint PyUnicode_IS_ASCII(object text)
     int PyUnicode_KIND(object text)
     void PyObject_GC_UnTrack(object container)
+
+
+def unshared(value, /):
+    """See `query.sharing`."""
+    _unshare(value)
+    return value
+
+
+cdef inline bint _is_container(object value):
+    return PyDict_CheckExact(value) or PyList_CheckExact(value)
+
+
+cdef int _unshare(object value) except -1:
+    cdef PyObject* name
+    cdef PyObject* item
+    cdef Py_ssize_t at = 0
+    if PyDict_CheckExact(value):
+        while PyDict_Next(value, &at, &name, &item):
+            if _is_container(<object> item):
+                if item.ob_refcnt > 1:
+                    PyDict_SetItem(value, <object> name, _fresh(<object> item))  # of a name that there is: none moves
+                else:
+                    _unshare(<object> item)
+    elif PyList_CheckExact(value):
+        while at < PyList_GET_SIZE(value):
+            item = <PyObject*> PyList_GET_ITEM(value, at)
+            if _is_container(<object> item):
+                if item.ob_refcnt > 1:
+                    (<list> value)[at] = _fresh(<object> item)
+                else:
+                    _unshare(<object> item)
+            at += 1
+    return 0
+
+
+cdef object _fresh(object value):
+    """A copy of an array or an object, all the way down."""
+    cdef dict made
+    if PyDict_CheckExact(value):
+        made = PyDict_Copy(value)
+        for name, item in value.items():
+            if _is_container(item):
+                made[name] = _fresh(item)
+        return made
+    return [_fresh(item) if _is_container(item) else item for item in value]
 
 
 def copied(data, int depth, int most, uncommon, tuple pseudo, bint untracked=False, /):

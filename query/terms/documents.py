@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, NoReturn, TypeAlias
 
 from query.arguments import no_object_error, union_of
-from query.closures import Closure, Env, KeepMaker, MakeKeep, as_literal, fresh, located
+from query.closures import Closure, Env, KeepMaker, MakeKeep, as_literal, located
 from query.determinism import rolls_dice
 from query.errors import ReqlError, ReqlQueryLogicError
 from query.evaluate import Compiler
@@ -19,6 +19,7 @@ from query.merge import merge as merged
 from query.registry import term
 from query.runtime import Database, Document, Fields, Function, Keep, Literal, Row, Run, Stream, type_error
 from query.selectors import Selectors, has_all, plucked, stripped
+from query.sharing import fresh
 from query.term import FUNC, Argument, Term
 from query.values import Geometry, Time, Value, type_name
 
