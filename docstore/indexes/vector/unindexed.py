@@ -22,6 +22,7 @@ from query.runtime import Document, Fields, Nearest, Run, Tested
 from query.values import Value
 from query.vectors import Vector
 
+
 def nearest_without_index(
     run: Run,
     table: TableDefinition,
