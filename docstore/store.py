@@ -22,6 +22,7 @@ from docstore.administration import STORE_COMMANDS, TABLE_COMMANDS
 from docstore.build import jobs
 from docstore.catalog import DEFAULT_DATABASE, Catalog, TableDefinition, new_catalog
 from docstore.catalog_records import load, read_version, save
+from docstore.documents import field_decoder
 from docstore.errors import NewerFormatError, NotAStoreError, OlderFormatError
 from docstore.indexes import load_kinds
 from docstore.indexes.base import decoder
@@ -257,6 +258,10 @@ class OpenStore:
     def decoder(self, fields: Fields) -> Callable[[bytes], Document]:
         """See `query.runtime.Store`."""
         return decoder(fields)
+
+    def field_decoder(self, name: str) -> Callable[[bytes], Value]:
+        """See `query.runtime.Store`."""
+        return field_decoder(name)
 
     def administer(self, run: Run, command: str, *arguments: Value, **options: Value) -> Value:
         """See `query.runtime.Store`."""

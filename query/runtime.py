@@ -294,6 +294,9 @@ class Store(Protocol):
     def decoder(self, fields: Fields) -> Callable[[bytes], Document]:
         """What decodes these fields, or all, of rows that came as they are stored (`STORED`)."""
 
+    def field_decoder(self, name: str) -> Callable[[bytes], Value]:
+        """What decodes one field of such rows; None where it is missing."""
+
     def administer(self, run: Run, command: str, *arguments: Value, **options: Value) -> Value:
         """Run a command on the store as a whole: db_create, table_create, table_list and the like."""
 

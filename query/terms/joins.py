@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain, islice
 from typing import Any, Final, TypeAlias
 
-from query.arguments import Read, function_or_constant, reader
+from query.arguments import Read, Reader, function_or_constant, reader
 from query.closures import Env, Transform, located
 from query.errors import ReqlError, ReqlQueryLogicError
 from query.evaluate import Compiler
@@ -14,15 +14,12 @@ from query.merge import merge
 from query.registry import term
 from query.runtime import STORED, Document, Fields, Function, Index, Run, Table, type_error
 from query.tables import gives_rows, index_in, table_of
-from query.term import Term
-from query.values import Value, group_marker
+from query.term import Argument, Term
+from query.values import Value, from_python, group_marker
 
 _FIRST_BATCH: Final = 20
 _BATCH: Final = 200
 """Left rows whose right sides are read at once. The first batch is smaller, for those who take only a few pairs."""
-
-_MOST_AT_ONCE: Final = 2_000
-"""Right rows that are held for a batch of left ones; where there are more, the keys have many each."""
 
 
 @term(48, functions=2)
@@ -126,8 +123,8 @@ def _(compiler: Compiler, node: Term, need: Fields) -> Transform:
 
 # By key
 
-Lookup: TypeAlias = Callable[[list[Value]], Iterable[Iterable[Document]]]
-"""The documents of each of some keys, which are not null; to be read one key after the other."""
+Lookup: TypeAlias = Callable[[list[Value]], list[list[Document]]]
+"""The documents of each of some keys, which are not null."""
 
 
 @eq_join.transforms
@@ -140,14 +137,26 @@ def _(compiler: Compiler, node: Term, need: Fields) -> Transform:
     if needed is not None or key.fields is None or not gives_rows(compiler, node.args[0]):
         return Transform(needed, lambda env, rows: _pairs(rows, key.bind(env), lookup(env), _whole))
 
+    look = _look(node.args[1], key)
+
     def make(env: Env, rows: Iterator[Value]) -> Iterator[Value]:
-        store = env[0].store
-        read, look = key.bind(env), store.decoder(key.fields)
-        return _pairs(
-            rows, lambda row: read(look(row) if type(row) is bytes else row), lookup(env), store.decoder(None)
-        )
+        read, read_stored = key.bind(env), look(env)
+        decode = env[0].store.decoder(None)
+        return _pairs(rows, lambda row: read_stored(row) if type(row) is bytes else read(row), lookup(env), decode)
 
     return Transform(STORED, make)
+
+
+def _look(arg: Argument, key: Reader) -> Callable[[Env], Read]:
+    """A closure of what reads the key of a row as it is stored."""
+    if type(arg) is str:
+        return lambda env: env[0].store.field_decoder(arg)
+
+    def bind(env: Env) -> Read:
+        read, decode = key.bind(env), env[0].store.decoder(key.fields)
+        return lambda row: read(decode(row))
+
+    return bind
 
 
 def _whole(row: bytes) -> Document:
@@ -158,11 +167,11 @@ def _pairs(rows: Iterator[Any], key_of: Read, lookup: Lookup, decode: Callable[[
     size = _FIRST_BATCH
     while batch := list(islice(rows, size)):
         found = [(row, key) for row in batch if (key := key_of(row)) is not None]
-        for (left, _), partners in zip(found, lookup([key for _, key in found]), strict=True):
-            for right in partners:
-                if type(left) is bytes:
-                    left = decode(left)
-                yield {"left": left, "right": right}
+        for (row, _), partners in zip(found, lookup([key for _, key in found]), strict=True):
+            if partners:
+                left = decode(row) if type(row) is bytes else row
+                for right in partners:
+                    yield {"left": left, "right": right}
         size = _BATCH
 
 
@@ -173,7 +182,7 @@ def _lookup(compiler: Compiler, node: Term, fields: Fields) -> Callable[[Env], L
         table = find_table(env)
         by_key: Lookup | None = None
 
-        def lookup(keys: list[Value]) -> Iterable[Iterable[Document]]:
+        def lookup(keys: list[Value]) -> list[list[Document]]:
             nonlocal by_key
             if not keys:
                 return []
@@ -192,37 +201,35 @@ def _lookup(compiler: Compiler, node: Term, fields: Fields) -> Callable[[Env], L
 
 
 def _by_primary_key(run: Run, table: Table) -> Lookup:
-    return lambda keys: [() if found is None else (found,) for found in table.get_many(run, keys)]
+    def lookup(keys: list[Value]) -> list[list[Document]]:
+        return [[] if found is None else [found] for found in table.get_many(run, keys)]
+
+    return lookup
 
 
 def _by_index(run: Run, index: Index, fields: Fields) -> Lookup:
-    """By a secondary index: in one go where its keys can be read off the documents, and there are not too many of these; or
-    else key by key."""
+    """By a secondary index: in one go where its keys can be read off the documents, or else key by key."""
     paths = index.paths
-
-    def key_by_key(keys: list[Value]) -> Iterable[Iterable[Document]]:
-        return [index.get_all(run, [key], fields, None) for key in keys]
-
     if paths is None or index.multi:
-        return key_by_key
+        return lambda keys: [list(index.get_all(run, [key], fields, None)) for key in keys]
     names = frozenset([path[0] for path in paths])
-    compound, are_few = index.compound, True
+    compound = index.compound
 
-    def lookup(keys: list[Value]) -> Iterable[Iterable[Document]]:
-        nonlocal are_few
-        if not are_few:
-            return key_by_key(keys)
+    def lookup(keys: list[Value]) -> list[list[Document]]:
         markers = [group_marker(key) for key in keys]
+        documents: dict[Any, list[Document]] = {}
         distinct = list(dict(zip(markers, keys, strict=True)).values())
-        partners = index.get_all(run, distinct, None if fields is None else fields | names, None)
-        found: dict[Any, list[Document]] = {}
-        for document in islice(partners, _MOST_AT_ONCE):
+        for document in index.get_all(run, distinct, None if fields is None else fields | names, None):
             parts = [_at(document, path) for path in paths]
-            found.setdefault(group_marker(parts if compound else parts[0]), []).append(document)
-        if next(partners, None) is not None:
-            are_few = False
-            return key_by_key(keys)
-        return [found.get(marker, ()) for marker in markers]
+            documents.setdefault(group_marker(parts if compound else parts[0]), []).append(document)
+        seen: set[Any] = set()
+        result = []
+        for marker in markers:
+            partners = documents.get(marker, [])
+            # No two results may share a document: a user may change one of them.
+            result.append([from_python(document) for document in partners] if marker in seen else partners)
+            seen.add(marker)
+        return result
 
     return lookup
 
