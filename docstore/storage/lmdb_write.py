@@ -228,7 +228,14 @@ class LmdbWrite(LmdbRead):
 
     def remove_many(self, space: int, entries: Iterable[tuple[bytes, bytes]]) -> int:
         """See `WriteTransaction.remove_many`."""
-        return sum([self.remove(space, key, member) for key, member in entries])
+        found = list(entries)
+        check_members(found)
+        self.write_count += 1
+        prefix, delete, multimaps = prefixes[space], self._delete, self._store.multimaps
+        try:
+            return sum([delete(prefix + key, member, multimaps) for key, member in found])
+        except lmdb.Error as error:
+            raise self._failure(error) from error
 
     def members(self, space: int, key: bytes) -> Iterator[bytes]:
         """See `ReadTransaction.members`; by way of the scan, which knows about writes."""
