@@ -136,6 +136,16 @@ def as_field(found: Any) -> Value:
     return found if type(found) in VALUE_TYPES else as_literal(found)
 
 
+def object_of(items: list[tuple[str, Closure]], *, are_values: bool) -> Callable[[Env], dict[str, Value]]:
+    """A closure of the object of some fields; `are_values`: these are sure to be plain values."""
+    if not are_values:
+        return lambda env: {name: as_field(item(env)) for name, item in items}
+    if len(items) == 1:
+        ((only, value),) = items
+        return lambda env: {only: value(env)}
+    return lambda env: {name: item(env) for name, item in items}
+
+
 def as_literal(found: Any) -> Value:
     """A plain value, or `r.literal`."""
     return found if type(found) is Literal else as_value(found)

@@ -36,11 +36,11 @@ from query.closures import (
     Note,
     Transform,
     arity_error,
-    as_field,
     as_value,
     constant,
     constant_at,
     located,
+    object_of,
     once,
     own,
 )
@@ -364,10 +364,7 @@ class Compiler:
 
     def _object(self, node: Term) -> Closure:
         items = [(name, self.any(arg)) for name, arg in node.options.items()]
-
-        def build(env: Env) -> dict[str, Value]:
-            return {name: as_field(item(env)) for name, item in items}
-
+        build = object_of(items, are_values=all(map(self.is_value, node.options.values())))
         if PSEUDO_TYPE in node.options:
             return lambda env: pseudo_value(build(env))
         return build

@@ -6,7 +6,7 @@ written; with the option `on_error="raise"` it is raised. Within a batch everyth
 written, so that a write of one batch which raises has written nothing.
 
 **Memory.** A batch holds at most `BATCH_DOCUMENTS` documents and about `BATCH_BYTES` of text in them, reckoned from every
-seventh: as Python objects documents are some five times as large.
+seventh, or some 500 of them: as Python objects documents are some five times as large.
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ Resolve: TypeAlias = Callable[[Value, Document, Document], Value]
 _FIRST_CHUNK: Final = 16
 _LARGEST_CHUNK: Final = 512
 _SAMPLE_STEP: Final = 7
+_LARGEST_SAMPLE: Final = 500
 
 
 class Writer:
@@ -291,7 +292,7 @@ def batches(documents: Iterator[Value]) -> Iterator[list[Value]]:
 
 
 def _average_size(documents: list[Value]) -> int:
-    sample = documents[::_SAMPLE_STEP]
+    sample = documents[:: max(_SAMPLE_STEP, len(documents) // _LARGEST_SAMPLE)]
     return sum(map(_rough_size, sample)) // len(sample) + 1
 
 
