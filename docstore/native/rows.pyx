@@ -21,7 +21,6 @@ cdef extern from *:
 
 cdef enum:
     PREFIX_BYTES = 4
-    HEAD_SIZE_BYTES = 2
     AHEAD = 6  # rows that are fetched before they are looked at: enough for the memory to answer
     LINE = 64  # bytes that the processor fetches at once
     FETCHED = 512  # bytes of a row that are fetched ahead
@@ -34,16 +33,6 @@ cdef inline void _fetch(Row* row, Py_ssize_t most) noexcept nogil:
         while at < row.size and at < most:
             prefetch(row.data + at)
             at += LINE
-
-
-cdef inline Py_ssize_t _head(Row* row) except -1:
-    """The size of a row's head, which its first two bytes tell."""
-    cdef Py_ssize_t size
-    if row.size >= HEAD_SIZE_BYTES:
-        size = (<Py_ssize_t> row.data[0] << 8) + row.data[1]
-        if HEAD_SIZE_BYTES + size <= row.size:
-            return size
-    raise ValueError(PyBytes_FromStringAndSize(<const char*> row.data, row.size))
 
 
 cdef object read_row(reader, Row* row):
@@ -83,9 +72,9 @@ cdef class Rows:
             found.append(self._one(reader, place))
         return found
 
-    def parted(self):
+    def parted(self, Py_ssize_t head):
         """See `docstore.storage.rows`."""
-        cdef Py_ssize_t place, head, total = 0
+        cdef Py_ssize_t place, total = 0
         cdef list heads = []
         cdef Row* row
         cdef char* at
@@ -96,9 +85,10 @@ cdef class Rows:
                 _fetch(&self.rows[place + AHEAD], LINE)
             row = &self.rows[place]
             if row.data != NULL:
-                head = _head(row)
-                heads.append(PyBytes_FromStringAndSize(<const char*> row.data + HEAD_SIZE_BYTES, head))
-                total += row.size - HEAD_SIZE_BYTES - head
+                if row.size < head:
+                    raise ValueError(PyBytes_FromStringAndSize(<const char*> row.data, row.size))
+                heads.append(PyBytes_FromStringAndSize(<const char*> row.data, head))
+                total += row.size - head
         tails = PyBytes_FromStringAndSize(NULL, total)
         at = PyBytes_AS_STRING(tails)
         for place in range(self.count):
@@ -106,7 +96,6 @@ cdef class Rows:
                 _fetch(&self.rows[place + AHEAD], FETCHED)
             row = &self.rows[place]
             if row.data != NULL:
-                head = HEAD_SIZE_BYTES + _head(row)
                 memcpy(at, row.data + head, row.size - head)
                 at += row.size - head
         return heads, tails

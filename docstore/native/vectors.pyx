@@ -15,7 +15,6 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from libc.math cimport sqrt
 from libc.stdint cimport uint64_t
 from libc.stdlib cimport free, malloc
-from libc.string cimport memcpy
 
 cdef extern from *:
     """
@@ -171,33 +170,6 @@ cdef class Rows:
                     scores(self.spans[part].rows, &query[0], self.size, self.spans[part].count, at)
                     at += self.spans[part].count
         return 0
-
-
-def parted(list values not None):
-    """See `docstore.storage.rows.Rows.parted`."""
-    cdef Py_ssize_t size, head, total = 0
-    cdef const unsigned char* data
-    cdef char* at
-    cdef list heads = []
-    for one in values:
-        if one is not None:
-            size = PyBytes_GET_SIZE(<bytes?> one)
-            data = <const unsigned char*> PyBytes_AS_STRING(one)
-            head = 2 + (data[0] << 8 | data[1]) if size >= 2 else 2
-            if size < head:
-                raise ValueError(one)
-            heads.append(PyBytes_FromStringAndSize(<const char*> data + 2, head - 2))
-            total += size - head
-    tails = PyBytes_FromStringAndSize(NULL, total)
-    at = PyBytes_AS_STRING(tails)
-    for one in values:
-        if one is not None:
-            data = <const unsigned char*> PyBytes_AS_STRING(one)
-            head = 2 + (data[0] << 8 | data[1])
-            size = PyBytes_GET_SIZE(one) - head
-            memcpy(at, data + head, size)
-            at += size
-    return heads, tails
 
 
 def ordinal_keys(unsigned char prefix, const uint64_t[::1] ordinals not None):

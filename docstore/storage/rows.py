@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Any, Protocol, TypeVar
 
-from docstore import native
 from docstore.errors import CorruptStoreError
 from query.conditions import Conditions
 
@@ -28,10 +27,10 @@ class Rows(Protocol):
     def read_some(self, decode: Callable[[bytes], Any], places: Sequence[int]) -> list[Any]:
         """The same for the rows at some places."""
 
-    def parted(self) -> tuple[list[bytes], bytes]:
-        """The heads of the rows that there are, and side by side what follows these.
+    def parted(self, head: int) -> tuple[list[bytes], bytes]:
+        """The first so many bytes of each of the rows that there are, and side by side what follows these.
 
-        A value begins with the size of its head in two bytes, big endian; ValueError with one that is too short.
+        ValueError with a value that is too short.
         """
 
     def candidates(self, conditions: Conditions) -> Sequence[int]:
@@ -68,20 +67,13 @@ class ListRows:
         values = self._values
         return [None if (data := values[place]) is None else decode(data) for place in places]
 
-    def parted(self) -> tuple[list[bytes], bytes]:
+    def parted(self, head: int) -> tuple[list[bytes], bytes]:
         """See `Rows`."""
-        if native.AVAILABLE:
-            return native.vectors.parted(list(self._values))
-        heads: list[bytes] = []
-        tails: list[bytes] = []
-        for data in self._values:
-            if data is not None:
-                end = 2 + int.from_bytes(data[:2], "big")
-                if len(data) < max(end, 2):
-                    raise ValueError(data)
-                heads.append(data[2:end])
-                tails.append(data[end:])
-        return heads, b"".join(tails)
+        values = [data for data in self._values if data is not None]
+        for data in values:
+            if len(data) < head:
+                raise ValueError(data)
+        return [data[:head] for data in values], b"".join([data[head:] for data in values])
 
     def candidates(self, conditions: Conditions) -> Sequence[int]:
         """See `Rows`."""

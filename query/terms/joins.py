@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
 from typing import Any, Final, TypeAlias
 
@@ -15,11 +15,14 @@ from query.registry import term
 from query.runtime import STORED, Document, Fields, Function, Index, Run, Table, type_error
 from query.tables import gives_rows, index_in, table_of
 from query.term import Argument, Term
-from query.values import Value, from_python, group_marker
+from query.values import Value, group_marker
 
 _FIRST_BATCH: Final = 20
 _BATCH: Final = 200
 """Left rows whose right sides are read at once. The first batch is smaller, for those who take only a few pairs."""
+
+_MOST_AT_ONCE: Final = 2_000
+"""Right rows that are held for a batch of left ones; where there are more, the keys have many each."""
 
 
 @term(48, functions=2)
@@ -123,8 +126,8 @@ def _(compiler: Compiler, node: Term, need: Fields) -> Transform:
 
 # By key
 
-Lookup: TypeAlias = Callable[[list[Value]], list[list[Document]]]
-"""The documents of each of some keys, which are not null."""
+Lookup: TypeAlias = Callable[[list[Value]], Iterable[Iterable[Document]]]
+"""The documents of each of some keys, which are not null; to be read one key after the other."""
 
 
 @eq_join.transforms
@@ -167,11 +170,11 @@ def _pairs(rows: Iterator[Any], key_of: Read, lookup: Lookup, decode: Callable[[
     size = _FIRST_BATCH
     while batch := list(islice(rows, size)):
         found = [(row, key) for row in batch if (key := key_of(row)) is not None]
-        for (row, _), partners in zip(found, lookup([key for _, key in found]), strict=True):
-            if partners:
-                left = decode(row) if type(row) is bytes else row
-                for right in partners:
-                    yield {"left": left, "right": right}
+        for (left, _), partners in zip(found, lookup([key for _, key in found]), strict=True):
+            for right in partners:
+                if type(left) is bytes:
+                    left = decode(left)
+                yield {"left": left, "right": right}
         size = _BATCH
 
 
@@ -182,7 +185,7 @@ def _lookup(compiler: Compiler, node: Term, fields: Fields) -> Callable[[Env], L
         table = find_table(env)
         by_key: Lookup | None = None
 
-        def lookup(keys: list[Value]) -> list[list[Document]]:
+        def lookup(keys: list[Value]) -> Iterable[Iterable[Document]]:
             nonlocal by_key
             if not keys:
                 return []
@@ -201,35 +204,37 @@ def _lookup(compiler: Compiler, node: Term, fields: Fields) -> Callable[[Env], L
 
 
 def _by_primary_key(run: Run, table: Table) -> Lookup:
-    def lookup(keys: list[Value]) -> list[list[Document]]:
-        return [[] if found is None else [found] for found in table.get_many(run, keys)]
-
-    return lookup
+    return lambda keys: [() if found is None else (found,) for found in table.get_many(run, keys)]
 
 
 def _by_index(run: Run, index: Index, fields: Fields) -> Lookup:
-    """By a secondary index: in one go where its keys can be read off the documents, or else key by key."""
+    """By a secondary index: in one go where its keys can be read off the documents, and there are not too many of these; or
+    else key by key."""
     paths = index.paths
-    if paths is None or index.multi:
-        return lambda keys: [list(index.get_all(run, [key], fields, None)) for key in keys]
-    names = frozenset([path[0] for path in paths])
-    compound = index.compound
 
-    def lookup(keys: list[Value]) -> list[list[Document]]:
+    def key_by_key(keys: list[Value]) -> Iterable[Iterable[Document]]:
+        return [index.get_all(run, [key], fields, None) for key in keys]
+
+    if paths is None or index.multi:
+        return key_by_key
+    names = frozenset([path[0] for path in paths])
+    compound, are_few = index.compound, True
+
+    def lookup(keys: list[Value]) -> Iterable[Iterable[Document]]:
+        nonlocal are_few
+        if not are_few:
+            return key_by_key(keys)
         markers = [group_marker(key) for key in keys]
-        documents: dict[Any, list[Document]] = {}
         distinct = list(dict(zip(markers, keys, strict=True)).values())
-        for document in index.get_all(run, distinct, None if fields is None else fields | names, None):
+        partners = index.get_all(run, distinct, None if fields is None else fields | names, None)
+        found: dict[Any, list[Document]] = {}
+        for document in islice(partners, _MOST_AT_ONCE):
             parts = [_at(document, path) for path in paths]
-            documents.setdefault(group_marker(parts if compound else parts[0]), []).append(document)
-        seen: set[Any] = set()
-        result = []
-        for marker in markers:
-            partners = documents.get(marker, [])
-            # No two results may share a document: a user may change one of them.
-            result.append([from_python(document) for document in partners] if marker in seen else partners)
-            seen.add(marker)
-        return result
+            found.setdefault(group_marker(parts if compound else parts[0]), []).append(document)
+        if next(partners, None) is not None:
+            are_few = False
+            return key_by_key(keys)
+        return [found.get(marker, ()) for marker in markers]
 
     return lookup
 

@@ -1,4 +1,4 @@
-"""The records of the catalog are those that `docstore/FORMAT.md` describes."""
+"""The records of the catalog and of vector indexes are those that `docstore/FORMAT.md` describes."""
 
 from __future__ import annotations
 
@@ -10,16 +10,26 @@ import pytest
 import docstore
 from docstore import layout
 from docstore.errors import CorruptStoreError, StoreError
+from docstore.indexes.vector import records
 from docstore.keys import encode_key
 
 FORMAT = (Path(docstore.__file__).parent / "FORMAT.md").read_text()
-_SECTION = FORMAT.split("### Test cases: records of the catalog")[1].split("\n#")[0]
-CASES = re.findall(r"^\| `(.+)` \| `([0-9a-f]+)` \|$", _SECTION, re.MULTILINE)
 
 
-@pytest.mark.parametrize(("call", "data"), CASES)
+def cases(heading: str) -> list[tuple[str, str]]:
+    """What makes each record of a table of test cases, and its bytes."""
+    section = FORMAT.split(f"### Test cases: records of {heading}\n")[1].split("\n#")[0]
+    return re.findall(r"^\| `(.+)` \| `([0-9a-f]+)` \|$", section, re.MULTILINE)
+
+
+@pytest.mark.parametrize(("call", "data"), cases("the catalog"))
 def test_a_record_has_the_bytes_that_the_format_gives_it(call: str, data: str) -> None:
     assert eval(call, {"encode_key": encode_key}, vars(layout)).hex() == data
+
+
+@pytest.mark.parametrize(("call", "data"), cases("vector indexes"))
+def test_a_record_of_a_vector_index_has_the_bytes_that_the_format_gives_it(call: str, data: str) -> None:
+    assert eval(call, {"pack_row_id": layout.pack_row_id}, vars(records)).hex() == data
 
 
 def test_records_are_read_as_they_were_written() -> None:

@@ -6,7 +6,7 @@
 | `c` list                  | the centroid of a list: its numbers as float32, little endian                                 |
 | `l` list                  | the list: its stamp in 8 bytes, its vectors and the number of its next block in 4 each          |
 | `b` list, block           | a block: its vectors in 4 bytes, 4 of zero, their ordinals in 8 each, then their codes; little endian |
-| `o` ordinal               | a vector: the length of its document's row id in 2 bytes, that id, the vector in packed form    |
+| `o` ordinal               | a vector: its document's row id, the vector in packed form                                     |
 | `m` row id of a document  | for each of its vectors: the ordinal in 8 bytes, the list and the block in 4 each               |
 | `r`                       | the rotation of codes of bits: its moves, see `codes.py`, in 4 bytes each, little endian      |
 | `s` ordinal               | a segment, see `segments.py`                                                                   |
@@ -31,6 +31,7 @@ import numpy as np
 from docstore import native
 from docstore.documents import decode_document, encode_document
 from docstore.errors import CorruptStoreError
+from docstore.layout import ROW_ID_BYTES
 from docstore.storage.engine import ReadTransaction, WriteTransaction
 
 HEAD_KEY: Final = b"h"
@@ -49,7 +50,6 @@ BLOCK_BYTES: Final = 16_368
 _BLOCK_HEAD: Final = 8
 _ORDINAL_BYTES: Final = 8
 
-_u16 = Struct(">H")
 _u32 = Struct(">I")
 _u64 = Struct(">Q")
 _two = Struct(">II")
@@ -212,15 +212,14 @@ def split_block(data: bytes, row_bytes: int) -> tuple[bytes, bytes]:
 
 def pack_vector_record(member: bytes, row: bytes) -> bytes:
     """The record of a vector."""
-    return _u16.pack(len(member)) + member + row
+    return member + row
 
 
 def unpack_vector_record(data: bytes) -> tuple[bytes, bytes]:
     """The document's key and the vector of a vector's record."""
-    end = 2 + int.from_bytes(data[:2], "big")
-    if len(data) < max(end, 2):
+    if len(data) < ROW_ID_BYTES:
         raise CorruptStoreError(f"Expected the record of a vector but found {data[:40].hex()}.")
-    return data[2:end], data[end:]
+    return data[:ROW_ID_BYTES], data[ROW_ID_BYTES:]
 
 
 def ordinal_keys(ordinals: Any) -> list[bytes]:
@@ -234,7 +233,7 @@ def ordinal_keys(ordinals: Any) -> list[bytes]:
 def vectors_at(engine: ReadTransaction, space: int, ordinals: Any) -> tuple[list[bytes], bytes]:
     """The documents' keys of the vectors that there are of an array of ordinals, and the vectors, one after the other."""
     try:
-        return engine.rows(space, ordinal_keys(ordinals)).parted()
+        return engine.rows(space, ordinal_keys(ordinals)).parted(ROW_ID_BYTES)
     except ValueError as error:
         raise CorruptStoreError(
             f"Expected the record of a vector but found {bytes(error.args[0])[:40].hex()}."

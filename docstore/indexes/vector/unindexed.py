@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from itertools import islice
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
 from docstore.catalog import TableDefinition
 from docstore.documents import decode_document
-from docstore.indexes.base import decoder
+from docstore.indexes.base import reader
 from docstore.indexes.vector.reading import Form, vectors_of
 from docstore.indexes.vector.scoring import distances
 from docstore.indexes.vector.status import without_vectors
@@ -22,8 +21,6 @@ from query.measures import OF_BITS, measure_named
 from query.runtime import Document, Fields, Nearest, Run, Tested
 from query.values import Value
 from query.vectors import Vector
-
-_BATCH: Final = 2_000
 
 
 def nearest_without_index(
@@ -38,31 +35,31 @@ def nearest_without_index(
     form, query = _form(wanted)
     _warn(table, what, form)
     engine: ReadTransaction = run.transaction.engine
-    found_of, decode, keep = vectors_of(value_of, form, multi=False), decoder(fields), wanted.keep
-    look = None if keep is None else decoder(keep.fields)
+    found_of, read = vectors_of(value_of, form, multi=False), reader(fields, wanted.keep)
     best: list[tuple[float, bytes]] = []
     skipped: Counter[str] = Counter()
-    rows, tested = engine.scan(table.space), 0
-    while chunk := list(islice(rows, _BATCH)):
+    tested = 0
+    for chunk in engine.scan_rows(table.space):
         tested += len(chunk)
-        members: list[bytes] = []
+        places: list[int] = []
         packed: list[bytes] = []
-        for member, data in chunk:
-            if look is None or keep is None or keep.test(look(data)):
-                found = found_of(decode(data))
-                skipped.update([one.reason for one in found.skipped])
+        for place, document in enumerate(chunk.read(read)):
+            if document is not None:
+                found = found_of(document)
+                if found.skipped:
+                    skipped.update([one.reason for one in found.skipped])
                 for row in found.rows:
-                    members.append(member)
+                    places.append(place)
                     packed.append(row)
         if packed:
             dists = distances(form, query, b"".join(packed))
-            places: Any = np.argsort(dists, kind="stable")[: wanted.results]
-            best += [(dists[place], members[place]) for place in places]
+            nearest: Any = np.argsort(dists, kind="stable")[: wanted.results]
+            best += [(dists[one], chunk.key(places[one])) for one in nearest]
             best = sorted(best)[: wanted.results]
     if wanted.tell is not None:
         wanted.tell(Tested.BY_SCAN, tested)
     if skipped and not best:
-        _tell_of_none(what, form, skipped, is_filtered=keep is not None)
+        _tell_of_none(what, form, skipped, is_filtered=wanted.keep is not None)
     if wanted.max_dist is not None:
         best = [one for one in best if one[0] <= wanted.max_dist]
     documents = engine.get_many(table.space, [member for _, member in best])
