@@ -65,6 +65,17 @@ def entries_maker(function: IndexFunction, *, multi: bool) -> EntriesOf:
 def key_maker(function: IndexFunction) -> KeyOf:
     """What gives the one key of a document, or None, for one use in one thread."""
     names = function.fields_read
+    if names is None or not native.AVAILABLE:
+        return key_maker_in_python(function)
+    fields_key, field_key, name = native.making.fields_key, native.making.field_key, names[0]
+    if function.compound:
+        return lambda document: fields_key(document, names, index_key)
+    return lambda document: field_key(document, name, index_key)
+
+
+def key_maker_in_python(function: IndexFunction) -> KeyOf:
+    """The same without compiled code."""
+    names = function.fields_read
     if names is None:
         return _of_value(function.bind())
     return _of_fields(names) if function.compound else _of_field(names[0])

@@ -1,6 +1,10 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
+def field_key(document: dict[str, Any], name: str, key_of: Callable[[Any], bytes | None]) -> bytes | None: ...
+def fields_key(
+    document: dict[str, Any], names: tuple[str, ...], key_of: Callable[[list[Any]], bytes | None]
+) -> bytes | None: ...
 def field_entries(
     rows: Iterable[tuple[bytes, dict[str, Any]]], name: str, key_of: Callable[[Any], bytes | None], /
 ) -> list[tuple[bytes, bytes]]: ...

@@ -23,34 +23,41 @@ cdef enum:
     FEW = 8  # keys of a document among which equal ones are found without a set
 
 
+cpdef object field_key(dict document, str name, key_of):
+    """The key of a document's field, or None; `key_of` gives the keys of values that are not known here."""
+    cdef PyObject* value = PyDict_GetItem(document, name)
+    if value == NULL:
+        return None
+    key = _key_of(<object> value)
+    return key_of(<object> value) if key is None else key
+
+
+cpdef object fields_key(dict document, tuple names, key_of):
+    """The same for the array of several fields; `key_of` gives the keys of other arrays."""
+    cdef unsigned char key[KEY_BYTES]
+    cdef Py_ssize_t size = _write_array(document, names, key)
+    if size:
+        return PyBytes_FromStringAndSize(<char*> key, size)
+    return key_of([document.get(name) for name in names])
+
+
 def field_entries(rows, str name not None, key_of, /):
-    """(key, member) for each of some (member, document) whose field has a key; `key_of` gives the keys of other values."""
+    """(key, member) for each of some (member, document) whose field has a key; see `field_key`."""
     cdef list found = []
-    cdef PyObject* value
     for member, document in rows:
-        value = PyDict_GetItem(<dict?> document, name)
-        if value != NULL:
-            key = _key_of(<object> value)
-            if key is None:
-                key = key_of(<object> value)
-            if key is not None:
-                found.append((key, member))
+        key = field_key(<dict?> document, name, key_of)
+        if key is not None:
+            found.append((key, member))
     return found
 
 
 def fields_entries(rows, tuple names not None, key_of, /):
-    """The same for the array of several fields; `key_of` gives the keys of other arrays."""
+    """The same for the array of several fields; see `fields_key`."""
     cdef list found = []
-    cdef unsigned char key[KEY_BYTES]
-    cdef Py_ssize_t size
     for member, document in rows:
-        size = _write_array(<dict?> document, names, key)
-        if size:
-            found.append((PyBytes_FromStringAndSize(<char*> key, size), member))
-        else:
-            other = key_of([document.get(name) for name in names])
-            if other is not None:
-                found.append((other, member))
+        key = fields_key(<dict?> document, names, key_of)
+        if key is not None:
+            found.append((key, member))
     return found
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from docstore import native
 from docstore.indexes.function import IndexFunction
-from docstore.indexes.making import entries_maker, key_maker, keys_maker
+from docstore.indexes.making import entries_maker, key_maker, key_maker_in_python, keys_maker
 from query import Query
 from query.convert import function_term
 from query.values import Time
@@ -40,18 +40,20 @@ def function(body: Any) -> IndexFunction:
 def test_a_key_of_a_field(documents: list[dict[str, Any]]) -> None:
     of = function(lambda row: row["a"])
     rows = [(bytes([at % 256]), document) for at, document in enumerate(documents)]
-    key_of = key_maker(of)
+    key_of = key_maker_in_python(of)
     wanted = [(key, member) for member, document in rows if (key := key_of(document)) is not None]
     assert entries_maker(of, multi=False)(rows) == wanted
+    assert [*map(key_maker(of), documents)] == [*map(key_of, documents)]
 
 
 @given(DOCUMENTS)
 def test_a_key_of_several_fields(documents: list[dict[str, Any]]) -> None:
     of = function(lambda row: [row["a"], row["b"]])
     rows = [(bytes([at % 256]), document) for at, document in enumerate(documents)]
-    key_of = key_maker(of)
+    key_of = key_maker_in_python(of)
     wanted = [(key, member) for member, document in rows if (key := key_of(document)) is not None]
     assert entries_maker(of, multi=False)(rows) == wanted
+    assert [*map(key_maker(of), documents)] == [*map(key_of, documents)]
 
 
 @given(DOCUMENTS)
