@@ -5,6 +5,7 @@ from setuptools import Extension, setup
 
 MODULES = (
     "docstore.native.bits",
+    "docstore.native.blocks",
     "docstore.native.conditions",
     "docstore.native.documents",
     "docstore.native.keys",

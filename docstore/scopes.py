@@ -4,8 +4,9 @@ The transaction that a query joins is that of the innermost block which this thr
 connection; others see only what is committed.
 
 **Interrupts.** Blocks are plain classes, since a generator that is interrupted between its `yield` and the block would keep
-its transaction open for as long as somebody keeps the traceback. What is left is one that comes just as Python enters
-`Block.__exit__`: then the transaction is undone when the traceback goes.
+its transaction open for as long as somebody keeps the traceback; and their end is compiled (`docstore.native.blocks`). Without
+compiled code one thing is left, an interrupt that comes just as Python enters `Block.__exit__`: then the transaction is undone
+when the traceback goes.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from types import TracebackType
 from typing import Generic, Protocol, TypeVar
 from weakref import ref
 
+from docstore import native
 from docstore.errors import TransactionClosedError, TransactionError
 from docstore.store import OpenStore
 from docstore.transaction import Transaction
@@ -79,18 +81,19 @@ def current_scope(connection: Holder) -> Scope | None:
 class Block(Generic[Connected]):
     """What `with db.transaction()` and `with db.snapshot()` are given."""
 
-    __slots__ = ("_connection", "_is_own", "_scope", "_timeout_seconds", "_writable")
+    __slots__ = ("_connection", "_is_own", "_timeout_seconds", "_writable", "scope")
 
     def __init__(self, connection: Connected, *, writable: bool, timeout_seconds: float | None = None) -> None:
         self._connection = connection
         self._writable = writable
         self._timeout_seconds = timeout_seconds
-        self._scope: Scope | None = None
+        self.scope: Scope | None = None
+        """Not None while the block is open."""
         self._is_own = True
         """Whether the transaction ends with the block."""
 
     def __enter__(self) -> Connected:
-        if self._scope is not None:
+        if self.scope is not None:
             raise TransactionError("The block is open already; make another with transaction() or snapshot().")
         connection, store = self._connection, self._connection.store
         outer = current_scope(connection)
@@ -101,11 +104,11 @@ class Block(Generic[Connected]):
         try:
             transaction = self._begin(outer)
             transaction.is_held = True
-            self._scope = Scope(connection, transaction, self._writable, threading.get_ident(), _current_task())
-            scopes.set((*scopes.get(), ref(self._scope)))
+            self.scope = Scope(connection, transaction, self._writable, threading.get_ident(), _current_task())
+            scopes.set((*scopes.get(), ref(self.scope)))
         except BaseException:
-            if self._scope is not None:
-                self._leave(self._scope)
+            if self.scope is not None:
+                self._leave(self.scope)
             if not is_writing:
                 store.engine.abandon_write()
             raise
@@ -114,7 +117,11 @@ class Block(Generic[Connected]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        scope = self._scope
+        self.end(kind, error, trace)
+
+    def end(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Commit what is the block's own if there was no error, or undo it."""
+        scope = self.scope
         assert scope is not None
         try:
             if self._is_own:
@@ -149,9 +156,13 @@ class Block(Generic[Connected]):
                 ]
             )
         )
-        self._scope = None
+        self.scope = None
         if interrupt is not None:
             raise interrupt
+
+
+if native.AVAILABLE:
+    Block.__exit__ = native.blocks.leave  # type: ignore[method-assign]
 
 
 class OwnSession:

@@ -16,6 +16,7 @@ oracle of the tests.
 | `points`     | nothing: a `get` needs no transaction             | `get` of a prepared query 2.7 us, not 5.9         |
 | `making`     | the entries of indexes on plain fields            | an entry of a multi index 0.32 us, not 1.2         |
 | `splicing`   | decoding, merging and encoding in updates of many | a new value in a stored document 0.3 us, not 3.1  |
+| `blocks`     | nothing: the end of a block cannot be interrupted before it begins | none                     |
 | `keys`       | the forms of strings as keys                      | 0.06 us, not 0.25                                 |
 
 Whatever the compiled decoders do not expect (and they expect nothing but what the encoder writes) they hand to the decoder
@@ -29,11 +30,11 @@ from typing import Final
 from query.native import WANTED
 
 try:
-    from docstore.native import bits, documents, keys, making, pages, points, splicing, vectors
+    from docstore.native import bits, blocks, documents, keys, making, pages, points, splicing, vectors
 except ImportError:  # installed without a compiler
-    bits = documents = keys = making = pages = points = splicing = vectors = None  # type: ignore[assignment]
+    bits = blocks = documents = keys = making = pages = points = splicing = vectors = None  # type: ignore[assignment]
 
 AVAILABLE: Final = pages is not None and WANTED
 """Whether the compiled code is there and wanted."""
 
-__all__ = ["AVAILABLE", "bits", "documents", "keys", "making", "pages", "points", "splicing", "vectors"]
+__all__ = ["AVAILABLE", "bits", "blocks", "documents", "keys", "making", "pages", "points", "splicing", "vectors"]

@@ -12,11 +12,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import docstore
-from docstore import Connection
+from docstore import Connection, native
+from docstore.scopes import Block
 from query import r
 from tests.conftest import checked
 from tests.docstore.other import Other
@@ -131,6 +133,30 @@ def test_a_transaction_is_done_or_not_done(db: Connection, interrupts: Interrupt
         assert len(r.table_list().run(db)) == count + 2
         works(db)
     assert interrupts.kept
+
+
+@pytest.mark.skipif(not native.AVAILABLE, reason="without compiled code")
+def test_an_interrupt_before_the_end_of_a_block_undoes_it(db: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    end, calls = Block.end, []
+
+    def interrupted(self: Block[Connection], *given: Any) -> None:
+        calls.append(given[0])
+        if len(calls) <= 2:
+            raise KeyboardInterrupt
+        end(self, *given)
+
+    kept = []
+    with monkeypatch.context() as patched:
+        patched.setattr(Block, "end", interrupted)
+        try:
+            with db.transaction():
+                t.get(1).update({"n": 5}).run(db)
+        except KeyboardInterrupt as error:
+            kept.append(error)
+    assert calls == [None, KeyboardInterrupt, KeyboardInterrupt]
+    assert len(kept) == 1
+    works(db)
+    assert t.get(1)["n"].run(db) == 0
 
 
 @pytest.mark.slow
