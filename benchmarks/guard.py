@@ -20,7 +20,7 @@ MARGIN: Final = 3.0
 ATTEMPTS: Final = 3
 ROWS: Final = (
     "get", "get_prepared", "get_all_simple", "get_all_multi", "between_compound", "scan", "filter_count", "filter3_count",
-    "group_avg", "count_simple", "eq_join", "insert", "insert_indexed", "build_section", "update_soft",
+    "group_avg", "count_simple", "eq_join", "insert", "insert_indexed", "build_section", "update_soft", "update_all",
 )  # fmt: skip
 """Quick rows, and of each part of the store at least one; none that waits for the disk."""
 DOCUMENTS: Final = 5_000

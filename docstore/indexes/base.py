@@ -35,6 +35,7 @@ EntriesOf: TypeAlias = Callable[[Iterable[tuple[bytes, Any]]], list[Entry]]
 
 
 _first, _old, _member_and_new = itemgetter(0), itemgetter(1), itemgetter(0, 2)
+_row = itemgetter(1)
 _MISSING: Final = object()
 """What stands for a field that is not there; null is another value."""
 
@@ -152,6 +153,15 @@ def chooser(fields: Fields, keep: Keep | None) -> Callable[[Rows], Iterable[tupl
         return zip(kept, rows.read_some(rest, kept), strict=True)
 
     return choose
+
+
+def row_chooser(fields: Fields, keep: Keep | None) -> Callable[[Rows], Iterable[Document]]:
+    """The same without the places."""
+    if keep is None:
+        decode = decoder(fields)
+        return lambda rows: rows.read(decode)
+    choose = chooser(fields, keep)
+    return lambda rows: map(_row, choose(rows))
 
 
 def two_phases(fields: Fields, keep: Keep) -> tuple[Decode, Callable[[Document], bool], Decode | None]:

@@ -17,9 +17,9 @@ one transaction, so a document that is not there is damage; and between two batc
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, islice
+from typing import Final, TypeAlias
 
 from docstore.catalog import IndexDefinition, TableDefinition
 from docstore.errors import CorruptStoreError
@@ -29,12 +29,12 @@ from docstore.indexes.base import (
     Entry,
     Update,
     changing,
-    chooser,
     current_engine,
     decoder,
     differences,
     missing_row,
     refuse_null,
+    row_chooser,
 )
 from docstore.indexes.function import IndexFunction
 from docstore.indexes.making import KeyOf, KeysOf, entries_maker, key_maker, keys_maker
@@ -56,6 +56,9 @@ from docstore.storage.rows import Rows
 from query.errors import ReqlError
 from query.runtime import Document, Fields, Keep, Range, Run
 from query.values import Value
+
+Chosen: TypeAlias = Callable[[Rows], Iterable[Document]]
+"""Which of some rows are given, and in what form."""
 
 _EXACT: Final = frozenset({str, bool, bytes, float})
 _SKIPPED: Final = 16
@@ -120,24 +123,23 @@ class OrderedIndex(WithoutShapes):
 
     def get_all(self, run: Run, keys: Sequence[Value], fields: Fields, keep: Keep | None) -> Iterator[Document]:
         """See `query.runtime.Index`."""
-        return self._get_all(run, [_form(key) for key in keys], fields, keep)
+        return chain.from_iterable(self._get_all(run, [_form(key) for key in keys], row_chooser(fields, keep)))
 
-    def _get_all(self, run: Run, forms: list[bytes], fields: Fields, keep: Keep | None) -> Iterator[Document]:
+    def _get_all(self, run: Run, forms: list[bytes], chosen: Chosen) -> Iterator[Iterable[Document]]:
         for form in forms:
             if len(form) < MAX_KEY_BYTES:
-                yield from self._of_key(run, form, fields, keep)
+                yield from self._of_key(run, form, chosen)
             else:
                 end = prefix_successor(form)
-                yield from self._between(run, KeyRange.of(form, end), fields, keep, reverse=False)
+                yield from self._between(run, KeyRange.of(form, end), chosen, reverse=False)
 
-    def _of_key(self, run: Run, key: bytes, fields: Fields, keep: Keep | None) -> Iterator[Document]:
+    def _of_key(self, run: Run, key: bytes, chosen: Chosen) -> Iterator[Iterable[Document]]:
         """The documents of one key that is not cut."""
-        chosen, space = chooser(fields, keep), self._space
+        space = self._space
         size, engine = FIRST_BATCH, run.transaction.engine
         members = engine.members(space, key)
         while batch := list(islice(members, size)):
-            for _, row in chosen(self._rows(engine, batch)):
-                yield row
+            yield chosen(self._rows(engine, batch))
             if len(batch) < size:
                 return
             size = min(2 * size, LARGEST_BATCH)
@@ -150,15 +152,11 @@ class OrderedIndex(WithoutShapes):
         self, run: Run, bounds: Range, fields: Fields, keep: Keep | None, *, reverse: bool = False
     ) -> Iterator[Document]:
         """See `query.runtime.Index`."""
-        return self._between(run, _range(bounds), fields, keep, reverse=reverse)
+        return chain.from_iterable(self._between(run, _range(bounds), row_chooser(fields, keep), reverse=reverse))
 
-    def _between(
-        self, run: Run, part: KeyRange, fields: Fields, keep: Keep | None, *, reverse: bool
-    ) -> Iterator[Document]:
-        chosen = chooser(fields, keep)
+    def _between(self, run: Run, part: KeyRange, chosen: Chosen, *, reverse: bool) -> Iterator[Iterable[Document]]:
         for members in self._batches(run, part, reverse):
-            for _, row in chosen(self._rows(run.transaction.engine, members)):
-                yield row
+            yield chosen(self._rows(run.transaction.engine, members))
 
     def _rows(self, engine: ReadTransaction, members: list[bytes]) -> Rows:
         """The rows of members, which must be there."""

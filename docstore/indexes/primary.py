@@ -5,12 +5,20 @@ Primary keys are stored whole, so a bound that is longer than any of them can be
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, islice
 from typing import Final, TypeAlias
 
 from docstore.catalog import TableDefinition
-from docstore.indexes.base import LARGEST_BATCH, chooser, current_engine, missing_row, reader, refuse_null
+from docstore.indexes.base import (
+    LARGEST_BATCH,
+    chooser,
+    current_engine,
+    missing_row,
+    reader,
+    refuse_null,
+    row_chooser,
+)
 from docstore.indexes.refusing import WithoutShapes
 from docstore.keys import MAX_KEY_BYTES, check_key, key_range, prefix_successor, primary_key
 from docstore.storage.engine import ReadTransaction
@@ -103,16 +111,15 @@ class PrimaryIndex(WithoutShapes):
         """See `query.runtime.Index`."""
         for key in keys:
             refuse_null(key)
-        return self._get_all(run, [primary_key(key) for key in keys], fields, keep)
+        return chain.from_iterable(self._get_all(run, [primary_key(key) for key in keys], fields, keep))
 
-    def _get_all(self, run: Run, keys: list[bytes], fields: Fields, keep: Keep | None) -> Iterator[Document]:
-        chosen, engine = chooser(fields, keep), run.transaction.engine
+    def _get_all(self, run: Run, keys: list[bytes], fields: Fields, keep: Keep | None) -> Iterator[Iterable[Document]]:
+        chosen, engine = row_chooser(fields, keep), run.transaction.engine
         for start in range(0, len(keys), LARGEST_BATCH):
             if run.transaction.engine is not engine:
                 engine = current_engine(run, self._table)
             named = engine.rows(self._table.key_space, keys[start : start + LARGEST_BATCH]).present()
-            for _, row in chosen(engine.follow(named, self._table.space)):
-                yield row
+            yield chosen(engine.follow(named, self._table.space))
 
     def between(
         self, run: Run, bounds: Range, fields: Fields, keep: Keep | None, *, reverse: bool = False
