@@ -219,9 +219,9 @@ class Cursor:
         return row if self._convert is None else self._convert(row)
 
     def __iter__(self) -> Iterator[Any]:
-        rows, row, before = self._rows, None, None
+        rows, guard, row, before = self._rows, self._guard, None, None
         while True:
-            while rows and self._guard is None:
+            while rows and guard is None:
                 before, row, convert = row, rows.popleft(), self._convert
                 if convert is not None:
                     row = convert(row)

@@ -51,7 +51,7 @@ def conversion(options: Mapping[str, Any], decode: Callable[[bytes], Any] | None
     if decode is None:
         return (lambda row: converted(row, options)) if is_walked(options) else unshared
     if native.AVAILABLE and not is_walked(options):
-        return native.documents.Giver(decode, lambda found: converted(found, options))
+        return native.documents.Giver(decode, lambda found: converted(found, options)).give
     return lambda row: converted(decode(row) if type(row) is bytes else row, options)
 
 

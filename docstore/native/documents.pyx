@@ -405,7 +405,7 @@ cdef class Giver:
     def __init__(self, Reader reader not None, present):
         self._reader, self._present = reader, present
 
-    def __call__(self, row):
+    def give(self, row, /):
         cdef unsigned long calls
         if not PyBytes_CheckExact(row):
             return self._present(row)
