@@ -16,6 +16,7 @@ costs more than making one; so a reader may be told to look up keys only.
 from cpython.bytes cimport PyBytes_CheckExact, PyBytes_FromStringAndSize, PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.dict cimport PyDict_SetItem
 from cpython.float cimport PyFloat_FromDouble
+from cpython.list cimport PyList_New, PyList_SET_ITEM
 from cpython.long cimport PyLong_FromLongLong, PyLong_FromUnsignedLongLong
 from cpython.ref cimport Py_INCREF, Py_XDECREF, PyObject
 from cpython.unicode cimport PyUnicode_DecodeUTF8
@@ -57,6 +58,7 @@ MAX_FIELDS_OF_A_READER = MAX_FIELDS
 
 cdef object _unexpected = Unexpected()
 cdef PyObject* _texts[TEXT_SLOTS]
+cdef uint16_t _next_keys[TEXT_SLOTS]  # the slot of what came in a map behind the key in a slot, when that was last seen
 
 
 cdef int _refuse() except -1:
@@ -108,24 +110,69 @@ cdef inline object _new_text(const unsigned char* data, Py_ssize_t size):
     return PyUnicode_DecodeUTF8(<const char*> data, size, NULL)
 
 
+cdef inline bint _is_same(const unsigned char* left, const unsigned char* right, Py_ssize_t size) noexcept nogil:
+    """Whether so many bytes, at least one, are the same. They are few: calling `memcmp` would cost more."""
+    cdef uint64_t one, other
+    cdef uint32_t half, other_half
+    cdef Py_ssize_t at = 0
+    if size >= 8:
+        while at <= size - 8:
+            memcpy(&one, left + at, 8)
+            memcpy(&other, right + at, 8)
+            if one != other:
+                return False
+            at += 8
+        memcpy(&one, left + size - 8, 8)
+        memcpy(&other, right + size - 8, 8)
+        return one == other
+    if size >= 4:
+        memcpy(&half, left, 4)
+        memcpy(&other_half, right, 4)
+        if half != other_half:
+            return False
+        memcpy(&half, left + size - 4, 4)
+        memcpy(&other_half, right + size - 4, 4)
+        return half == other_half
+    return left[0] == right[0] and left[size >> 1] == right[size >> 1] and left[size - 1] == right[size - 1]
+
+
+cdef inline bint _is_text(PyObject* known, const unsigned char* data, Py_ssize_t size) noexcept:
+    """Whether a text of the table, if it is one, has these bytes."""
+    return known != NULL and PyUnicode_GET_LENGTH(<object> known) == size and _is_same(
+        <const unsigned char*> PyUnicode_DATA(<object> known), data, size
+    )
+
+
+cdef inline object _text_in(uint32_t slot, const unsigned char* data, Py_ssize_t size):
+    """A short text, whose place in the table this is."""
+    cdef PyObject* known = _texts[slot]
+    if _is_text(known, data, size):
+        return <object> known
+    if not _is_ascii(data, size):
+        return _new_text(data, size)
+    text = PyUnicode_New(size, 127)
+    memcpy(PyUnicode_DATA(text), data, size)
+    Py_INCREF(text)
+    _texts[slot] = <PyObject*> text
+    Py_XDECREF(known)
+    return text
+
+
 cdef inline object _text(const unsigned char* data, Py_ssize_t size):
-    cdef uint32_t slot
-    cdef PyObject* known
-    if 0 < size <= TEXT_BYTES:
-        slot = _slot(data, size)
-        known = _texts[slot]
-        if known != NULL and PyUnicode_GET_LENGTH(<object> known) == size and memcmp(
-            PyUnicode_DATA(<object> known), data, size
-        ) == 0:
-            return <object> known
-        if _is_ascii(data, size):
-            text = PyUnicode_New(size, 127)
-            memcpy(PyUnicode_DATA(text), data, size)
-            Py_INCREF(text)
-            _texts[slot] = <PyObject*> text
-            Py_XDECREF(known)
-            return text
-    return _new_text(data, size)
+    return _text_in(_slot(data, size), data, size) if 0 < size <= TEXT_BYTES else _new_text(data, size)
+
+
+cdef inline object _key(const unsigned char* data, Py_ssize_t size, uint32_t* slot):
+    """A key of a map. `slot` is that of the key before it, and becomes its own: the same keys mostly follow each other."""
+    cdef uint32_t likely = _next_keys[slot[0]]
+    if not 0 < size <= TEXT_BYTES:
+        return _new_text(data, size)
+    if _is_text(_texts[likely], data, size):
+        slot[0] = likely
+        return <object> _texts[likely]
+    likely = _next_keys[slot[0]] = _slot(data, size)
+    slot[0] = likely
+    return _text_in(likely, data, size)
 
 
 cdef inline Py_ssize_t _text_size(Input* source) except -1:
@@ -147,9 +194,10 @@ cdef inline Py_ssize_t _map_size(Input* source) except -1:
 cdef object _map(Reader reader, Input* source, Py_ssize_t size, int depth):
     cdef dict found = new_dict(size)
     cdef Py_ssize_t key_size, field
+    cdef uint32_t slot = size & (TEXT_SLOTS - 1)  # the first keys of maps of one size are mostly the same too
     for field in range(size):
         key_size = _text_size(source)
-        key = _text(source.at, key_size)
+        key = _key(source.at, key_size, &slot)
         source.at += key_size
         PyDict_SetItem(found, key, _value(reader, source, depth))
     return found
@@ -158,10 +206,12 @@ cdef object _map(Reader reader, Input* source, Py_ssize_t size, int depth):
 cdef object _list(Reader reader, Input* source, Py_ssize_t size, int depth):
     if size > source.end - source.at:
         raise _unexpected
-    cdef list found = []
+    cdef list found = PyList_New(size)
     cdef Py_ssize_t place
     for place in range(size):
-        found.append(_value(reader, source, depth))
+        value = _value(reader, source, depth)
+        Py_INCREF(value)
+        PyList_SET_ITEM(found, place, value)
     return found
 
 

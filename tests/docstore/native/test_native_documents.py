@@ -102,6 +102,16 @@ def test_every_head_of_messagepack_is_read(value: Any) -> None:
     assert fields_decoder(frozenset({"behind"}))(data) == {"behind": 1}, "stepped over"
 
 
+@given(st.lists(st.permutations(["a", "b", "ab", "abcdefgh", "abcdefgi", "x" * 32, "x" * 33, "é", ""]), max_size=8))
+def test_keys_may_follow_each_other_in_any_order(orders: list[list[str]]) -> None:
+    for order in orders:
+        for count in range(len(order) + 1):
+            document = {name: {name: [name]} for name in order[:count]}
+            found = decode_document(encode_document(document))
+            assert list(found) == order[:count]
+            assert found == document
+
+
 def test_the_same_short_text_is_one_object() -> None:
     first, second = (decode_document(encode_document({"section": "libs"})) for _ in range(2))
     assert next(iter(first)) is next(iter(second))
