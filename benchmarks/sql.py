@@ -15,6 +15,7 @@ Either way a write waits for a whole index build.
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Final
@@ -45,7 +46,7 @@ _decode: Final = msgspec.json.decode
 _encode: Final = msgspec.json.Encoder().encode
 
 
-class SqlStore:
+class SqlStore(ABC):
     """SQLite through one of its interfaces, which a subclass chooses."""
 
     name: ClassVar[str]
@@ -65,9 +66,9 @@ class SqlStore:
         self._sides: set[Table] = set()
         self._connect()
 
+    @abstractmethod
     def connection(self, file: Path) -> Any:
         """A connection without implicit transactions, to be used by several threads."""
-        raise NotImplementedError
 
     def _connect(self) -> None:
         self._connection = self.connection(self._file)

@@ -8,16 +8,14 @@ needs more than that.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final
 
 from docstore import native
 from docstore.documents import MAX_DOCUMENT_BYTES, Document, decode_document, encode_document
 from query.errors import ReqlError
+from query.patches import PLAIN
 
 Splice = Callable[[bytes], "bytes | None"]
 """Gives of one document after the other its bytes with the new values; None where that is not as simple."""
-
-PLAIN: Final = frozenset({type(None), bool, int, float, str, bytes})
 
 
 def splicer(names: tuple[str, ...], changes: list[Document]) -> Splice:

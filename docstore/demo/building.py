@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from abc import ABC, abstractmethod
 from typing import Self
 
 from docstore.connection import Connection
@@ -29,7 +30,7 @@ archive.index_rename("section_new", "section", overwrite=True).run(db)"""
 INDEXES = ("section", "section_size", "tags", "dependencies")
 
 
-class Traffic:
+class Traffic(ABC):
     """A thread that uses the store all the while; a context manager."""
 
     def __init__(self, db: Connection) -> None:
@@ -40,9 +41,9 @@ class Traffic:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
+    @abstractmethod
     def act(self, number: int) -> None:
         """One use of the store."""
-        raise NotImplementedError
 
     def _run(self) -> None:
         try:

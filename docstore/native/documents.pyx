@@ -25,7 +25,7 @@ from sys import intern
 from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy
 
-from docstore.native.reading cimport Input, has, load16, load32, load64, map_size, skip, text_size
+from docstore.native.reading cimport Input, array_size, has, load16, load32, load64, map_size, skip, text_size
 
 cdef extern from "Python.h":
     object PyUnicode_New(Py_ssize_t size, Py_UCS4 maxchar)
@@ -204,8 +204,6 @@ cdef object _map(Reader reader, Input* source, Py_ssize_t size, int depth):
 
 
 cdef object _list(Reader reader, Input* source, Py_ssize_t size, int depth):
-    if size > source.end - source.at:
-        raise _unexpected
     cdef list found = PyList_New(size)
     cdef Py_ssize_t place
     for place in range(size):
@@ -251,17 +249,9 @@ cdef object _value(Reader reader, Input* source, int depth):
         if head <= 0x8F or head >= 0xDE:
             size = _map_size(source)
             return _map(reader, source, size, depth + 1)
-        if head <= 0x9F:
-            size = head & 0x0F
-            source.at += 1
-        elif head == 0xDC:
-            _need(source, 3)
-            size = load16(source.at + 1)
-            source.at += 3
-        else:
-            _need(source, 5)
-            size = load32(source.at + 1)
-            source.at += 5
+        size = array_size(source)
+        if size < 0:
+            _refuse()
         return _list(reader, source, size, depth + 1)
     if head == 0xC0:
         source.at += 1

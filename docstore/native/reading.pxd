@@ -59,46 +59,38 @@ cdef inline Py_ssize_t text_size(Input* source) noexcept nogil:
     return _long_text_size(source)
 
 
-cdef inline Py_ssize_t map_size(Input* source) noexcept nogil:
-    """The entries of the map that begins here; the input then stands at the first. No more than there is room for."""
+cdef inline Py_ssize_t _members(Input* source, unsigned char few, unsigned char many) noexcept nogil:
+    """How many there are in a map or an array; the input then stands at the first. No more than there is room for.
+
+    `few` is the head of one of none, to which up to 15 are added; two or four bytes tell more of them behind `many` and the next.
+    """
     cdef Py_ssize_t size
     cdef unsigned char head
     if not has(source, 1):
         return -1
     head = source.at[0]
-    if 0x80 <= head <= 0x8F:
+    if (head & 0xF0) == few:
         size = head & 0x0F
         source.at += 1
-    elif head == 0xDE and has(source, 3):
+    elif head == many and has(source, 3):
         size = load16(source.at + 1)
         source.at += 3
-    elif head == 0xDF and has(source, 5):
+    elif head == many + 1 and has(source, 5):
         size = load32(source.at + 1)
         source.at += 5
     else:
         return -1
     return size if has(source, size) else -1
+
+
+cdef inline Py_ssize_t map_size(Input* source) noexcept nogil:
+    """The entries of the map that begins here; see `_members`."""
+    return _members(source, 0x80, 0xDE)
 
 
 cdef inline Py_ssize_t array_size(Input* source) noexcept nogil:
-    """The elements of the array that begins here; the input then stands at the first. No more than there is room for."""
-    cdef Py_ssize_t size
-    cdef unsigned char head
-    if not has(source, 1):
-        return -1
-    head = source.at[0]
-    if 0x90 <= head <= 0x9F:
-        size = head & 0x0F
-        source.at += 1
-    elif head == 0xDC and has(source, 3):
-        size = load16(source.at + 1)
-        source.at += 3
-    elif head == 0xDD and has(source, 5):
-        size = load32(source.at + 1)
-        source.at += 5
-    else:
-        return -1
-    return size if has(source, size) else -1
+    """The elements of the array that begins here; see `_members`."""
+    return _members(source, 0x90, 0xDC)
 
 
 cdef inline int _skip_slowly(Input* source) noexcept nogil:

@@ -130,8 +130,8 @@ cdef class Rows:
             raise MemoryError
         for matrix in matrices:
             PyObject_GetBuffer(matrix, &view, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT)
-            shape = tuple([view.shape[axis] for axis in range(view.ndim)])
-            fits = view.ndim == 2 and view.itemsize == 4 and (not self.parts or view.shape[1] == self.size)
+            form = view.format, tuple([view.shape[axis] for axis in range(view.ndim)])
+            fits = view.ndim == 2 and view.format == b"f" and (not self.parts or view.shape[1] == self.size)
             if fits:
                 self.size = view.shape[1]
                 self.spans[self.parts] = Span(<const float*> view.buf, view.shape[0])
@@ -139,7 +139,7 @@ cdef class Rows:
                 self.count += view.shape[0]
             PyBuffer_Release(&view)  # the matrix stays where it is as long as it is held
             if not fits:
-                raise ValueError(f"Expected matrices of float32, all as wide, but found one of the shape {shape}.")
+                raise ValueError(f"Expected matrices of float32 (`f`), all as wide, but found one of `{form[0].decode()}` {form[1]}.")
 
     def __dealloc__(self):
         free(self.spans)

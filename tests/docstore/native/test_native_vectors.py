@@ -62,10 +62,12 @@ def test_scores_of_several_matrices_are_those_of_numpy(dimensions: int, counts: 
 
 
 def test_matrices_that_do_not_fit_are_an_error() -> None:
-    with pytest.raises(ValueError, match=r"all as wide, but found one of the shape \(2, 4\)"):
+    with pytest.raises(ValueError, match=r"all as wide, but found one of `f` \(2, 4\)"):
         vectors.Rows([np.ones((2, 3), np.float32), np.ones((2, 4), np.float32)])
     with pytest.raises(ValueError, match="Expected matrices of float32"):
         vectors.Rows([np.ones((2, 3))])
+    with pytest.raises(ValueError, match=r"Expected matrices of float32 \(`f`\), all as wide, but found one of `i`"):
+        vectors.Rows([np.ones((2, 3), np.int32)])
     with pytest.raises(ValueError, match="Expected 3 numbers and room for 2 scores but found 2 and 2"):
         vectors.Rows([np.ones((2, 3), np.float32)]).products(np.ones(2, np.float32), np.ones(2, np.float32))
     with pytest.raises(ValueError, match="room for 2 scores but found 3 and 1"):
