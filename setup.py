@@ -14,6 +14,7 @@ MODULES = (
     "docstore.native.points",
     "docstore.native.rows",
     "docstore.native.splicing",
+    "docstore.native.unmapped",
     "docstore.native.vectors",
     "query.native.copying",
 )

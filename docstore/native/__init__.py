@@ -30,11 +30,23 @@ from typing import Final
 from query.native import WANTED
 
 try:
-    from docstore.native import bits, blocks, documents, keys, making, pages, points, splicing, vectors
+    from docstore.native import bits, blocks, documents, keys, making, pages, points, splicing, unmapped, vectors
 except ImportError:  # installed without a compiler
-    bits = blocks = documents = keys = making = pages = points = splicing = vectors = None  # type: ignore[assignment]
+    bits = blocks = documents = keys = making = pages = points = splicing = unmapped = vectors = None  # type: ignore[assignment]
 
 AVAILABLE: Final = pages is not None and WANTED
 """Whether the compiled code is there and wanted."""
 
-__all__ = ["AVAILABLE", "bits", "blocks", "documents", "keys", "making", "pages", "points", "splicing", "vectors"]
+__all__ = [
+    "AVAILABLE",
+    "bits",
+    "blocks",
+    "documents",
+    "keys",
+    "making",
+    "pages",
+    "points",
+    "splicing",
+    "unmapped",
+    "vectors",
+]

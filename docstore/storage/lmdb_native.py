@@ -106,7 +106,7 @@ class NativeRead(LmdbRead):
                 record = self._txn.get(b"maps")
             except lmdb.Error as error:
                 raise self._failure(error) from error
-            known = store.snapshot = Snapshot(self.id, store.map_address, store.page_bytes, record)
+            known = store.snapshot = Snapshot(self.id, store.map_address, store.page_bytes, record, store.unmapped)
         return known
 
     def _damaged(self, error: DamagedPageError) -> CorruptStoreError:

@@ -1,0 +1,3 @@
+class Unmapped:
+    left: int
+    def __init__(self, path: str, page_bytes: int) -> None: ...
