@@ -13,6 +13,7 @@ MODULES = (
     "docstore.native.pages",
     "docstore.native.points",
     "docstore.native.rows",
+    "docstore.native.scans",
     "docstore.native.splicing",
     "docstore.native.unmapped",
     "docstore.native.vectors",

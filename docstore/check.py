@@ -30,7 +30,7 @@ from docstore.catalog_records import load
 from docstore.documents import decode_document, validate
 from docstore.errors import CorruptStoreError
 from docstore.indexes import make_index
-from docstore.indexes.base import Entry, StoredIndex
+from docstore.indexes.base import StoredIndex
 from docstore.keys import MAX_KEY_BYTES, decode_key, prefix_successor, primary_key
 from docstore.layout import (
     COUNTS_PREFIX,
@@ -46,6 +46,7 @@ from docstore.layout import (
     watermark_key,
 )
 from docstore.storage.engine import CATALOG_SPACE, ReadTransaction
+from docstore.storage.entries import Entry
 from docstore.store import OpenStore, open_store
 from query.errors import ReqlError
 from query.runtime import Document

@@ -18,6 +18,7 @@ from docstore.catalog import IndexDefinition, TableDefinition
 from docstore.documents import decode_document, fields_decoder, stored_document
 from docstore.errors import CorruptStoreError
 from docstore.storage.engine import ReadTransaction, WriteTransaction
+from docstore.storage.entries import Entry
 from docstore.storage.rows import Rows
 from query.errors import ReqlError, ReqlNonExistenceError, ReqlOpFailedError
 from query.runtime import STORED, Document, Fields, Index, Keep, Run
@@ -26,9 +27,6 @@ from query.values import Value
 FIRST_BATCH: Final = 20
 LARGEST_BATCH: Final = 128
 """Rows that are read through an index at once: few at first, since a `limit` may want no more."""
-
-Entry: TypeAlias = tuple[bytes, bytes]
-"""(key, member)."""
 
 Decode: TypeAlias = Callable[[bytes], Document]
 EntriesOf: TypeAlias = Callable[[Iterable[tuple[bytes, Any]]], list[Entry]]

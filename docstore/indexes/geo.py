@@ -18,7 +18,6 @@ from docstore.catalog import IndexDefinition, TableDefinition
 from docstore.indexes.base import (
     FIRST_BATCH,
     LARGEST_BATCH,
-    Entry,
     Update,
     changing,
     current_engine,
@@ -31,6 +30,7 @@ from docstore.indexes.function import IndexFunction
 from docstore.indexes.nearest import Search
 from docstore.indexes.refusing import WithoutOrder
 from docstore.storage.engine import ReadTransaction, WriteTransaction
+from docstore.storage.entries import Entry
 from query.errors import ReqlError
 from query.geometries import Geometry
 from query.geometry.cells import Cells, cells_of, cells_wanted

@@ -26,7 +26,6 @@ from docstore.errors import CorruptStoreError
 from docstore.indexes.base import (
     FIRST_BATCH,
     LARGEST_BATCH,
-    Entry,
     Update,
     changing,
     current_engine,
@@ -52,6 +51,7 @@ from docstore.keys import (
     prefix_successor,
 )
 from docstore.storage.engine import ReadTransaction, WriteTransaction
+from docstore.storage.entries import Entry
 from docstore.storage.rows import Rows
 from query.errors import ReqlError
 from query.runtime import Document, Fields, Keep, Range, Run
@@ -127,70 +127,48 @@ class OrderedIndex(WithoutShapes):
 
     def _get_all(self, run: Run, forms: list[bytes], chosen: Chosen) -> Iterator[Iterable[Document]]:
         for form in forms:
-            if len(form) < MAX_KEY_BYTES:
-                yield from self._of_key(run, form, chosen)
-            else:
-                end = prefix_successor(form)
-                yield from self._between(run, KeyRange.of(form, end), chosen, reverse=False)
-
-    def _of_key(self, run: Run, key: bytes, chosen: Chosen) -> Iterator[Iterable[Document]]:
-        """The documents of one key that is not cut."""
-        space = self._space
-        size, engine = FIRST_BATCH, run.transaction.engine
-        members = engine.members(space, key)
-        while batch := list(islice(members, size)):
-            yield chosen(self._rows(engine, batch))
-            if len(batch) < size:
-                return
-            size = min(2 * size, LARGEST_BATCH)
-            if run.transaction.engine is not engine:
-                engine = current_engine(run, self._table, self.definition)
-                left = engine.scan_entries(space, key, prefix_successor(key), after=(key, batch[-1]))
-                members = (member for _, member in left)
+            part = KeyRange.of(form, prefix_successor(form))
+            yield from self._batches(run, part, chosen, reverse=False, first=FIRST_BATCH)
 
     def between(
         self, run: Run, bounds: Range, fields: Fields, keep: Keep | None, *, reverse: bool = False
     ) -> Iterator[Document]:
         """See `query.runtime.Index`."""
-        return chain.from_iterable(self._between(run, _range(bounds), row_chooser(fields, keep), reverse=reverse))
+        # `min` and `max` want no more than one.
+        return chain.from_iterable(
+            self._batches(run, _range(bounds), row_chooser(fields, keep), reverse=reverse, first=1)
+        )
 
-    def _between(self, run: Run, part: KeyRange, chosen: Chosen, *, reverse: bool) -> Iterator[Iterable[Document]]:
-        for members in self._batches(run, part, reverse):
-            yield chosen(self._rows(run.transaction.engine, members))
-
-    def _rows(self, engine: ReadTransaction, members: list[bytes]) -> Rows:
-        """The rows of members, which must be there."""
-        rows = engine.rows(self._table.space, members).present()
-        if len(rows) < len(members):
-            raise missing_row(self.name, self._table)
-        return rows
-
-    def _batches(self, run: Run, part: KeyRange, reverse: bool) -> Iterator[list[bytes]]:
-        """The members of a range in its order; each batch is to be read in the transaction of the moment."""
-        size, last = 1, None  # `min` and `max` want no more
+    def _batches(
+        self, run: Run, part: KeyRange, chosen: Chosen, *, reverse: bool, first: int
+    ) -> Iterator[Iterable[Document]]:
+        """The documents of a range in its order, of which so many are wanted first."""
+        space, size, last = self._table.space, first, None
         engine = run.transaction.engine
         while True:
-            entries = engine.scan_entries(self._space, part.low, part.high, reverse=reverse, after=last)
-            while batch := list(islice(entries, size)):
-                plain = _before_cut(batch)
-                if plain:
-                    last = batch[plain - 1]
-                    yield [member for _, member in batch[:plain]]
-                else:
-                    key = batch[0][0]
-                    found, last_member = self._run_of(run, key, part, reverse)
-                    last = (key, last_member)
-                    yield [member for _, member in found]
+            entries = engine.entry_rows(self._space, space, part.low, part.high, reverse=reverse, after=last)
+            while rows := entries.next_rows(size):
+                yield chosen(self._there(rows))
                 if run.transaction.engine is not engine:
-                    engine = current_engine(run, self._table, self.definition)
+                    engine, last = current_engine(run, self._table, self.definition), entries.last
                     break
-                if plain < len(batch):
-                    break
-                if plain < size:
-                    return
                 size = max(FIRST_BATCH, min(2 * size, LARGEST_BATCH))
             else:
-                return
+                key = entries.long
+                if not key:
+                    return
+                found, last_member = self._run_of(run, key, part, reverse)
+                last = (key, last_member)
+                yield chosen(self._there(engine.rows(space, [member for _, member in found])))
+                if run.transaction.engine is not engine:
+                    engine = current_engine(run, self._table, self.definition)
+
+    def _there(self, rows: Rows) -> Rows:
+        """Rows of members, all of which must be there."""
+        found = rows.present()
+        if len(found) < len(rows):
+            raise missing_row(self.name, self._table)
+        return found
 
     def _run_of(self, run: Run, key: bytes, part: KeyRange, reverse: bool) -> tuple[list[Entry], bytes]:
         """The (whole form, member) of a cut key's documents that are in a range, sorted; and the key's last member."""
@@ -201,7 +179,8 @@ class OrderedIndex(WithoutShapes):
         first = last = b""
         while batch := list(islice(members, LARGEST_BATCH)):
             first, last = first or batch[0], batch[-1]
-            for member, document in zip(batch, self._rows(engine, batch).read(decode), strict=True):
+            rows = self._there(engine.rows(self._table.space, batch))
+            for member, document in zip(batch, rows.read(decode), strict=True):
                 forms = self.forms_of(document)
                 found += [(form, member) for form in forms if form[:MAX_KEY_BYTES] == key and part.holds(form)]
             run.check_size(len(found))
@@ -281,13 +260,6 @@ def _range(bounds: Range) -> KeyRange:
     return key_range(
         bounds.low, bounds.high, "open" if bounds.low_open else "closed", "open" if bounds.high_open else "closed"
     )
-
-
-def _before_cut(batch: list[Entry]) -> int:
-    """How many entries stand before the first with a cut key."""
-    if max([len(key) for key, _ in batch]) < MAX_KEY_BYTES:
-        return len(batch)
-    return next(place for place, (key, _) in enumerate(batch) if len(key) == MAX_KEY_BYTES)
 
 
 def _is_exact(value: Value) -> bool:

@@ -5,8 +5,20 @@ from docstore.native.rows cimport Row, Rows
 from docstore.native.unmapped cimport Unmapped
 
 
+cdef enum:
+    PAGE_HEAD = 16
+    NODE_HEAD = 8
+    MAX_DEPTH = 32
+    KEY_ROOM = 512  # bytes of the longest key that LMDB takes, and one
+    BRANCH = 0x01  # flags of pages
+    LEAF = 0x02
+    TREE = 0x02  # flags of nodes: the value is the record of a tree; it stands for the sorted members of a multimap
+    SEVERAL = 0x04
+
+
 cdef struct Page:
     const unsigned char* at
+    size_t size
     int nodes
     int index
 
@@ -25,6 +37,7 @@ cdef class Snapshot:
     cdef uint64_t _root
     cdef uint64_t _last_page
     cdef Unmapped _unmapped
+    cdef Snapshot below(self, uint64_t root)
     cdef bint is_newest(self) noexcept
     cdef int find(self, const unsigned char* key, Py_ssize_t size, Row* row) except -1
     cdef int _walk(self, Walk* walks, Py_ssize_t count, Rows found) except -1

@@ -20,6 +20,7 @@ were looked at, which is why each number that a bound is checked of is fetched o
 | node of a branch | u16, u16, u16: 48 bits of the child's number; u16 key size; key                               |
 | node of a leaf   | u16, u16: 32 bits of the value's size; u16 flags; u16 key size; key; value                     |
 | big value        | flag 1: in the place of the value the u64 number of its first overflow page                    |
+| several members  | flag 4: the value is a small page, a leaf whose keys are the members; flags 4 and 2: the record of a tree of them |
 | record of a tree | u32, u16 flags, u16 depth, u64 branches, u64 leaves, u64 overflow pages, u64 entries, u64 root  |
 | meta page (0, 1) | behind a page's first 16 bytes: u32 magic, u32 version, u64, u64, two records, u64 last page, u64 transaction |
 
@@ -38,18 +39,11 @@ from docstore.native.rows cimport Row, Rows, read_row
 from docstore.native.unmapped cimport Unmapped
 
 cdef enum:
-    PAGE_HEAD = 16
-    NODE_HEAD = 8
-    BRANCH = 0x01
-    LEAF = 0x02
     OVERFLOW = 0x04
     BIG = 0x01
-    NO_VALUE = 0x06  # a node that holds a tree, or the sorted members of a multimap
-    MAX_DEPTH = 32
-    AHEAD = 6  # nodes that are fetched before they are looked at: enough for the memory to answer
+    NO_VALUE = SEVERAL | TREE
     LINE = 64  # bytes that the processor fetches at once
     LINES_OF_OFFSETS = 3  # the lines of a page with its head, and with where most of its nodes are
-    KEY_ROOM = 512  # bytes of the longest key that LMDB takes, and one
     MAGIC = 0xBEEFC0DE
     DATA_VERSION = 1
     META_LAST_PAGE = PAGE_HEAD + 24 + 96
@@ -268,15 +262,12 @@ cdef class Snapshot:
                 prefetch(self._base + walk.number * self._page_bytes + LINE * line)
         return 0
 
-    def scan(self, owner, bytes low not None, bytes high not None):
-        """The rows with low <= key < high."""
-        cdef Scan scan = Scan.__new__(Scan)
-        cdef Place place
-        scan._snapshot, scan._owner, scan._high = self, owner, high
-        look_for(&place, <const unsigned char*> PyBytes_AS_STRING(low), PyBytes_GET_SIZE(low))
-        self._descend(scan._path, &scan._depth, &place, True)
-        scan._enter_leaf()
-        return scan
+    cdef Snapshot below(self, uint64_t root):
+        """Another tree as the same transaction sees it."""
+        cdef Snapshot made = Snapshot.__new__(Snapshot)
+        made.id, made.number, made._base, made._page_bytes = self.id, self.number, self._base, self._page_bytes
+        made._root, made._last_page, made._unmapped = root, self._last_page, self._unmapped
+        return made
 
     cdef bint is_newest(self) noexcept:
         """Whether no commit after this one shows in the file. What was read before is read before that is asked."""
@@ -319,7 +310,7 @@ cdef class Snapshot:
         return self._base + number * self._page_bytes
 
     cdef int _look_at(self, uint64_t number, int kinds, Page* page) except -1:
-        page.index = 0
+        page.index, page.size = 0, self._page_bytes
         if u64(page.at) != number or not u16(page.at + 10) & kinds:
             raise DamagedPageError(
                 f"page {number} says that it is page {u64(page.at)} with the flags {u16(page.at + 10):#x}"
@@ -333,9 +324,9 @@ cdef class Snapshot:
     cdef const unsigned char* _node(self, Page* page, int index, Py_ssize_t* key_size) except NULL:
         cdef size_t offset = u16(page.at + PAGE_HEAD + 2 * index)
         cdef const unsigned char* node = page.at + offset
-        if offset >= PAGE_HEAD and offset + NODE_HEAD <= self._page_bytes:
+        if offset >= PAGE_HEAD and offset + NODE_HEAD <= page.size:
             key_size[0] = u16(node + 6)
-            if offset + NODE_HEAD + key_size[0] <= self._page_bytes:
+            if offset + NODE_HEAD + key_size[0] <= page.size:
                 return node
         raise DamagedPageError(f"page {u64(page.at)} has a node at byte {offset}")
 
@@ -440,75 +431,3 @@ cdef class Snapshot:
             if compared(node + NODE_HEAD, key_size, place.key, place.size) == 0:
                 self._value(leaf, node, key_size, row)
         return 0
-
-
-cdef class Scan:
-    """Where a scan is: at the first row that it has not given yet."""
-
-    cdef Snapshot _snapshot
-    cdef object _owner
-    cdef bytes _high
-    cdef Page _path[MAX_DEPTH]
-    cdef int _depth
-    cdef int _end  # of the leaf's nodes that belong to the scan
-
-    def next_rows(self, int most):
-        """The next rows, at most so many; none at the end."""
-        cdef Rows found = Rows.of(self._owner, most)
-        cdef Page* leaf
-        cdef const unsigned char* node
-        cdef Py_ssize_t key_size = 0
-        if self._owner.closed:
-            self._owner.check_open()
-        while found.count < most and self._depth:
-            leaf = &self._path[self._depth - 1]
-            while leaf.index < self._end and found.count < most:
-                self._snapshot._fetch_node(leaf, leaf.index + AHEAD)
-                node = self._snapshot._node(leaf, leaf.index, &key_size)
-                self._snapshot._value(leaf, node, key_size, &found.rows[found.count])
-                found.add_key(node + NODE_HEAD, key_size)
-                found.count += 1
-                leaf.index += 1
-            if leaf.index < self._end:
-                break
-            if self._end < leaf.nodes:
-                self._depth = 0
-            else:
-                self._next_leaf()
-        return found
-
-    cdef int _enter_leaf(self) except -1:
-        """See how much of the leaf belongs to the scan: mostly all, so the last key is looked at first."""
-        cdef Page* leaf
-        cdef const unsigned char* node
-        cdef Py_ssize_t key_size = 0
-        cdef Place high
-        if not self._depth:
-            return 0
-        leaf = &self._path[self._depth - 1]
-        self._end = leaf.nodes
-        if self._end:
-            node = self._snapshot._node(leaf, self._end - 1, &key_size)
-            look_for(&high, <const unsigned char*> PyBytes_AS_STRING(self._high), PyBytes_GET_SIZE(self._high))
-            if compared(node + NODE_HEAD, key_size, high.key, high.size) >= 0:
-                self._end = self._snapshot._place(leaf, &high, 0, False)
-        return 0
-
-    cdef int _next_leaf(self) except -1:
-        cdef int level = self._depth - 2
-        cdef uint64_t number
-        while level >= 0 and self._path[level].index + 1 >= self._path[level].nodes:
-            level -= 1
-        if level < 0:
-            self._depth = 0
-            return 0
-        self._path[level].index += 1
-        while level < self._depth - 1:
-            number = self._snapshot._child(&self._path[level], self._path[level].index)
-            level += 1
-            self._snapshot._page(number, LEAF if level == self._depth - 1 else BRANCH, &self._path[level])
-        if level and self._path[level - 1].index + 1 < self._path[level - 1].nodes:
-            number = self._snapshot._child(&self._path[level - 1], self._path[level - 1].index + 1)
-            if number <= self._snapshot._last_page:
-                prefetch(self._snapshot._base + number * self._snapshot._page_bytes)
-        return self._enter_leaf()

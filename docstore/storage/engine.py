@@ -29,6 +29,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, Self, TypeVar
 
 from docstore.errors import StoreFullError
+from docstore.storage.entries import EntryRows
 from docstore.storage.rows import Rows
 
 if TYPE_CHECKING:
@@ -141,6 +142,18 @@ class ReadTransaction(Protocol):
 
         With `after`, only what follows that entry in the direction of the scan, whether the entry still exists or not.
         """
+
+    def entry_rows(
+        self,
+        space: int,
+        rows: int,
+        low: bytes = b"",
+        high: bytes | None = None,
+        *,
+        reverse: bool = False,
+        after: tuple[bytes, bytes] | None = None,
+    ) -> EntryRows:
+        """The rows of the map `rows` whose keys are the members that `scan_entries` gives, row ids all of them."""
 
     def members(self, space: int, key: bytes) -> Iterator[bytes]:
         """The members of one key of a multimap, in order."""

@@ -15,7 +15,9 @@ import lmdb
 from docstore.errors import CorruptStoreError
 from docstore.native.documents import BytesReader
 from docstore.native.pages import DamagedPageError, Snapshot
+from docstore.native.scans import Entries, Scan
 from docstore.storage.engine import CATALOG_SPACE
+from docstore.storage.entries import EntryRows
 from docstore.storage.lmdb_read import LmdbRead
 from docstore.storage.lmdb_scan import Bounds, prefixes
 from docstore.storage.rows import FIRST_CHUNK, LARGEST_CHUNK, Rows
@@ -42,7 +44,7 @@ class NativeRead(LmdbRead):
         try:
             found: Result | None = known.get(prefixes[space] + key, decode)
         except DamagedPageError as error:
-            raise self._damaged(error) from error
+            raise self.damaged(error) from error
         return found
 
     def get_many(self, space: int, keys: Sequence[bytes]) -> list[bytes | None]:
@@ -59,7 +61,7 @@ class NativeRead(LmdbRead):
         try:
             found: Result | None = known.get_through(prefixes[keys] + key, prefixes[space], decode)
         except DamagedPageError as error:
-            raise self._damaged(error) from error
+            raise self.damaged(error) from error
         return found
 
     def follow(self, rows: Rows, space: int) -> Rows:
@@ -67,7 +69,7 @@ class NativeRead(LmdbRead):
         try:
             return self._look().follow(rows, prefixes[space])
         except DamagedPageError as error:
-            raise self._damaged(error) from error
+            raise self.damaged(error) from error
 
     @contextmanager
     def borrowed(self, space: int, keys: Sequence[bytes]) -> Iterator[list[bytes | memoryview | None]]:
@@ -75,7 +77,7 @@ class NativeRead(LmdbRead):
         try:
             found = self._look().rows(self, prefixes[space], keys)
         except DamagedPageError as error:
-            raise self._damaged(error) from error
+            raise self.damaged(error) from error
         yield [*found.views()]
 
     def rows(self, space: int, keys: Sequence[bytes]) -> Rows:
@@ -83,18 +85,41 @@ class NativeRead(LmdbRead):
         try:
             return self._look().rows(self, prefixes[space], keys)
         except DamagedPageError as error:
-            raise self._damaged(error) from error
+            raise self.damaged(error) from error
 
     def scan_rows(self, space: int, low: bytes = b"", high: bytes | None = None) -> Iterator[Rows]:
         """See `ReadTransaction.scan_rows`."""
         bounds, size = Bounds(space, low, high, False), FIRST_CHUNK
         try:
-            scan = self._look().scan(self, bounds.low, bounds.high)
+            scan = Scan(self._look(), self, bounds.low, bounds.high)
             while rows := scan.next_rows(size):
                 yield rows
                 size = min(4 * size, LARGEST_CHUNK)
         except DamagedPageError as error:
-            raise self._damaged(error) from error
+            raise self.damaged(error) from error
+
+    def entry_rows(
+        self,
+        space: int,
+        rows: int,
+        low: bytes = b"",
+        high: bytes | None = None,
+        *,
+        reverse: bool = False,
+        after: tuple[bytes, bytes] | None = None,
+    ) -> EntryRows:
+        """See `ReadTransaction.entry_rows`."""
+        bounds, key, member = Bounds(space, low, high, reverse), None, None
+        if after is not None:
+            key, member = prefixes[space] + after[0], after[1]
+        try:
+            maps, store = self._look(), self._store
+            tree = store.entries_snapshot
+            if tree is None or tree.id != self.id:
+                tree = store.entries_snapshot = self._tree(b"multimaps")
+            return Entries(tree, maps, self, prefixes[rows], bounds.low, bounds.high, reverse, key, member)
+        except DamagedPageError as error:
+            raise self.damaged(error) from error
 
     def _look(self) -> Snapshot:
         """The snapshot of this transaction."""
@@ -102,12 +127,18 @@ class NativeRead(LmdbRead):
         store = self._store
         known = store.snapshot
         if known is None or known.id != self.id:
-            try:
-                record = self._txn.get(b"maps")
-            except lmdb.Error as error:
-                raise self._failure(error) from error
-            known = store.snapshot = Snapshot(self.id, store.map_address, store.page_bytes, record, store.unmapped)
+            known = store.snapshot = self._tree(b"maps")
         return known
 
-    def _damaged(self, error: DamagedPageError) -> CorruptStoreError:
+    def _tree(self, name: bytes) -> Snapshot:
+        """One of the trees of this transaction."""
+        store = self._store
+        try:
+            record = self._txn.get(name)
+        except lmdb.Error as error:
+            raise self._failure(error) from error
+        return Snapshot(self.id, store.map_address, store.page_bytes, record, store.unmapped)
+
+    def damaged(self, error: DamagedPageError) -> CorruptStoreError:
+        """What a damaged page means here."""
         return CorruptStoreError(f"{self._store.path} is damaged: {error}.")

@@ -27,7 +27,8 @@ from docstore.errors import (
 )
 from docstore.limits import MAX_READERS
 from docstore.storage.engine import MAX_KEY_BYTES, MAX_MEMBER_BYTES
-from docstore.storage.lmdb_scan import Bounds, Cursor, Entry, prefixes
+from docstore.storage.entries import Entry, EntryRows, ListedRows
+from docstore.storage.lmdb_scan import Bounds, Cursor, prefixes
 from docstore.storage.registry import SharedStore
 from docstore.storage.rows import ListRows, Rows, chunked, follow, read_through
 
@@ -181,6 +182,20 @@ class LmdbRead:
     ) -> Iterator[tuple[bytes, bytes]]:
         """See `ReadTransaction.scan_entries`."""
         return self._entries(self._cursor(self._store.multimaps), Bounds(space, low, high, reverse), after)
+
+    def entry_rows(
+        self,
+        space: int,
+        rows: int,
+        low: bytes = b"",
+        high: bytes | None = None,
+        *,
+        reverse: bool = False,
+        after: tuple[bytes, bytes] | None = None,
+    ) -> EntryRows:
+        """See `ReadTransaction.entry_rows`."""
+        entries = self.scan_entries(space, low, high, reverse=reverse, after=after)
+        return ListedRows(entries, lambda keys: self.rows(rows, keys), MAX_KEY_BYTES)
 
     def members(self, space: int, key: bytes) -> Iterator[bytes]:
         """See `ReadTransaction.members`."""

@@ -13,9 +13,9 @@ from typing import Final, TypeAlias
 import lmdb
 
 from docstore.storage.engine import MAX_KEY_BYTES, MAX_SPACE
+from docstore.storage.entries import Entry
 
 Cursor: TypeAlias = "lmdb.Cursor[bytes]"
-Entry: TypeAlias = tuple[bytes, bytes]
 
 PREFIX_BYTES: Final = 4
 

@@ -31,8 +31,9 @@ import lmdb
 from docstore import native
 from docstore.errors import TransactionError
 from docstore.storage.engine import Batch, GrowNeeded, check_member, check_members
+from docstore.storage.entries import Entry
 from docstore.storage.lmdb_read import ENDED, FORKED, LmdbRead
-from docstore.storage.lmdb_scan import Bounds, Cursor, Entry, prefixes
+from docstore.storage.lmdb_scan import Bounds, Cursor, prefixes
 from docstore.storage.registry import SharedStore
 
 if native.AVAILABLE:

@@ -17,6 +17,7 @@ from weakref import ref
 
 from docstore.errors import TransactionClosedError, TransactionError
 from docstore.storage.engine import MAX_KEY_BYTES, Batch, check_member
+from docstore.storage.entries import EntryRows, ListedRows
 from docstore.storage.memory_state import MemoryState, Undo, undo_changes
 from docstore.storage.rows import ListRows, Rows, chunked, follow, read_through
 from docstore.storage.versions import GONE, VersionedTable
@@ -105,6 +106,20 @@ class MemoryRead:
         elif after is not None:
             first = max(first, (after[0], after[1] + b"\0"))
         return self._alive(entry for entry, _ in table.range(first, last, self._at, reverse))
+
+    def entry_rows(
+        self,
+        space: int,
+        rows: int,
+        low: bytes = b"",
+        high: bytes | None = None,
+        *,
+        reverse: bool = False,
+        after: tuple[bytes, bytes] | None = None,
+    ) -> EntryRows:
+        """See `ReadTransaction.entry_rows`."""
+        entries = self.scan_entries(space, low, high, reverse=reverse, after=after)
+        return ListedRows(entries, lambda keys: self.rows(rows, keys), MAX_KEY_BYTES)
 
     def members(self, space: int, key: bytes) -> Iterator[bytes]:
         """See `ReadTransaction.members`."""

@@ -71,6 +71,8 @@ class SharedStore:
         """Where the memory map begins, for compiled code; 0 where there is none, or it cannot read this file."""
         self.snapshot: Snapshot | None = None
         """The tree of all maps as the last transaction saw it that read it with compiled code."""
+        self.entries_snapshot: Snapshot | None = None
+        """The tree of all multimaps as such a transaction saw it."""
         self.unmapped: Unmapped | None = None
         """What reads pages before they are mapped, for compiled code."""
         self.lost_writes: list[Any] = []
@@ -150,11 +152,11 @@ class SharedStore:
 
     def _lose_map(self) -> None:
         """Have nobody read where the map is now."""
-        self.snapshot = None
+        self.snapshot = self.entries_snapshot = None
 
     def _find_map(self) -> None:
         """Have compiled code look where the map is."""
-        self.snapshot = None
+        self.snapshot = self.entries_snapshot = None
         if native.AVAILABLE:
             with self.environment.begin(buffers=True) as transaction:
                 record = transaction.get(_NAMES[1])
@@ -173,7 +175,7 @@ class SharedStore:
                 del _stores[self.key]
                 self.soft.stop(wait=False)
                 self.environment.close()
-                self.snapshot = self.unmapped = None
+                self.snapshot = self.entries_snapshot = self.unmapped = None
                 if self.lock is not None:
                     self.lock.close()
 

@@ -8,7 +8,6 @@ import numpy as np
 
 from docstore.documents import decode_document
 from docstore.errors import CorruptStoreError
-from docstore.indexes.base import Entry
 from docstore.indexes.vector.codes import Bits, Coder
 from docstore.indexes.vector.index import VectorIndex
 from docstore.indexes.vector.lists import read_layout
@@ -33,6 +32,7 @@ from docstore.indexes.vector.records import (
 )
 from docstore.indexes.vector.segments import alive_in, segments_of
 from docstore.storage.engine import ReadTransaction
+from docstore.storage.entries import Entry
 from query.errors import ReqlError
 
 

@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any, Final, cast
 
 from docstore.catalog import IndexDefinition, TableDefinition
-from docstore.indexes.base import Entry, Update, changing, decoder
+from docstore.indexes.base import Update, changing, decoder
 from docstore.indexes.function import IndexFunction
 from docstore.indexes.refusing import WithoutOrder, WithoutShapes
 from docstore.indexes.vector.answers import Wanted, gather, nearest_of
@@ -31,6 +31,7 @@ from docstore.indexes.vector.training import LEAST_DOCUMENTS, sample_step, train
 from docstore.indexes.vector.warn import warn
 from docstore.keys import primary_key
 from docstore.storage.engine import ReadTransaction, WriteTransaction
+from docstore.storage.entries import Entry
 from query.errors import ReqlQueryLogicError
 from query.left_out import LeftOut
 from query.measures import measure_named

@@ -152,6 +152,36 @@ def test_entries_go_on_after_one_that_may_be_gone(
         assert list(reader.scan_entries(MULTIMAP, low, high, after=after, reverse=True)) == expected
 
 
+LONG = b"b" * MAX_KEY_BYTES
+ROW_ENTRIES = [
+    (key, b"row-%02d" % number) for key, count in ((b"a", 2), (LONG, 2), (b"c", 30)) for number in range(count)
+]
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("after", [None, *ROW_ENTRIES[:5], (b"b", b"row-99"), (LONG, b"row-99"), (b"c", b"row-290")])
+@pytest.mark.parametrize("most", [1, 4, 100])
+def test_entries_lead_to_rows_up_to_a_key_that_may_be_cut(
+    engine: Engine, after: tuple[bytes, bytes] | None, reverse: bool, most: int
+) -> None:
+    with engine.begin_write() as writer:
+        writer.add_many(MULTIMAP, ROW_ENTRIES)
+        writer.put_many(MAP, [(b"row-%02d" % number, b"%d" % number) for number in range(29)])
+    left = [entry for entry in ROW_ENTRIES if after is None or (entry < after if reverse else entry > after)]
+    left = left[::-1] if reverse else left
+    plain = next((place for place, (key, _) in enumerate(left) if key == LONG), len(left))
+    with engine.begin_read() as reader, engine.begin_write() as writer:
+        for transaction in (reader, writer):
+            rows = transaction.entry_rows(MULTIMAP, MAP, reverse=reverse, after=after)
+            found: list[bytes | None] = []
+            while batch := rows.next_rows(most):
+                found += batch.read(bytes)
+                assert len(found) <= plain
+                assert rows.last == left[len(found) - 1]
+            assert found == [b"%d" % number if (number := int(row[4:])) < 29 else None for _, row in left[:plain]]
+            assert rows.long == (LONG if plain < len(left) else b"")
+
+
 @pytest.mark.parametrize("reverse", [False, True])
 def test_a_scan_lets_its_transaction_write_behind_it(engine: Engine, reverse: bool) -> None:
     chance = random.Random(1)
