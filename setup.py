@@ -8,6 +8,7 @@ MODULES = (
     "docstore.native.blocks",
     "docstore.native.conditions",
     "docstore.native.documents",
+    "docstore.native.encoding",
     "docstore.native.keys",
     "docstore.native.making",
     "docstore.native.pages",

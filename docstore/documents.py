@@ -129,12 +129,12 @@ stored_document: Final[Callable[[bytes], Any]] = native.documents.BytesReader() 
 """Gives the bytes of a document as they are stored."""
 
 
-def encode_document(document: Document) -> bytes:
+def encode_in_python(document: Document) -> bytes:
     """The stored form of a document.
 
     ReqlResourceLimitError beyond `MAX_DOCUMENT_BYTES`; ReqlQueryLogicError for what can be no part of a document.
 
-    >>> encode_document({"id": 1}).hex()
+    >>> encode_in_python({"id": 1}).hex()
     '81a2696401'
     """
     try:
@@ -155,6 +155,12 @@ def encode_document(document: Document) -> bytes:
     if _may_be_deep(data, MAX_NESTING) and is_deeper(document, MAX_NESTING):
         raise _nesting_error()
     return data
+
+
+encode_document: Final[Callable[[Document], bytes]] = (
+    native.encoding.Encoder(encode_in_python).encode if native.AVAILABLE else encode_in_python
+)
+"""See `encode_in_python`."""
 
 
 def _with_extensions(value: Value) -> Any:

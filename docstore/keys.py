@@ -12,8 +12,9 @@ All functions here are pure; any thread may call them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, cast
 
 from docstore.key_form import decode_key, encode_key, prefix_successor, text_key
 from docstore.storage.engine import MAX_KEY_BYTES
@@ -36,6 +37,7 @@ __all__ = [
     "low_bound",
     "prefix_successor",
     "primary_key",
+    "primary_keys",
 ]
 
 BoundKind: TypeAlias = Literal["open", "closed"]
@@ -74,6 +76,15 @@ def primary_key(value: Value) -> bytes:
             f"Primary key too long (max {MAX_KEY_BYTES} bytes, this one takes {len(key)}): {shown(value)}"
         )
     return key
+
+
+def primary_keys(values: Sequence[Value]) -> list[bytes]:
+    """`primary_key` of each of some values."""
+    if set(map(type, values)) == {str}:
+        keys = list(map(text_key, cast(Sequence[str], values)))
+        if None not in keys and max(map(len, cast(list[bytes], keys))) <= MAX_KEY_BYTES:
+            return cast(list[bytes], keys)
+    return list(map(primary_key, values))
 
 
 def check_key(value: Value, kind: Literal["Primary", "Secondary"]) -> None:

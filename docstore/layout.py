@@ -144,7 +144,12 @@ def unpack_counts(data: bytes | None) -> Counts:
 
 def pack_row_id(number: int) -> bytes:
     """A row id; StoreError where there are no more."""
+    return pack_row_ids(range(number, number + 1))[0]
+
+
+def pack_row_ids(numbers: range) -> list[bytes]:
+    """Several row ids; StoreError where there are not so many."""
     try:
-        return number.to_bytes(ROW_ID_BYTES)
+        return [number.to_bytes(ROW_ID_BYTES) for number in numbers]
     except OverflowError:
         raise StoreError(f"A table has had 2**{8 * ROW_ID_BYTES} documents, which is the most there can be.") from None

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import repeat
+from operator import itemgetter
 from typing import Final, Protocol, TypeAlias, cast
 
 from docstore.catalog import IndexDefinition, TableDefinition
@@ -24,8 +25,8 @@ from docstore.errors import CorruptStoreError
 from docstore.indexes import make_index
 from docstore.indexes.base import LARGEST_BATCH, StoredIndex, Update
 from docstore.indexes.primary import PrimaryIndex, scan
-from docstore.keys import MAX_KEY_BYTES, primary_key
-from docstore.layout import pack_row_id, unpack_watermark, watermark_key
+from docstore.keys import MAX_KEY_BYTES, primary_key, primary_keys
+from docstore.layout import pack_row_id, pack_row_ids, unpack_watermark, watermark_key
 from docstore.patching import TablePatching
 from docstore.storage.engine import CATALOG_SPACE, ReadTransaction, WriteTransaction
 from docstore.transaction import Transaction, WritingTransaction
@@ -189,6 +190,14 @@ class StoredTable:
         if type(key) is not str or len(key) > _SHORT or not key.isascii():
             primary_key(key)
 
+    def are_good_keys(self, keys: Sequence[Value]) -> bool:
+        """See `query.runtime.Table`."""
+        kinds = set(map(type, keys))
+        if kinds == {str}:
+            texts = cast(Sequence[str], keys)
+            return max(map(len, texts)) <= _SHORT and all(map(str.isascii, texts))
+        return kinds <= {int, float}
+
     def insert(self, run: Run, documents: Sequence[Document]) -> bool:
         """See `query.runtime.Table`. That a key is new shows when it is written, so that nothing need be read."""
         if len(documents) < LARGE_WRITE:
@@ -203,11 +212,11 @@ class StoredTable:
         if any(index.definition.refuses for index, _ in indexes):
             return False
         try:
-            keys = [primary_key(document[name]) for document in documents]
+            keys = primary_keys(list(map(itemgetter(name), documents)))
             data = list(map(encode_document, documents))
         except ReqlError:
             return False
-        row_ids = list(map(pack_row_id, transaction.take_rows(self._space, len(documents))))
+        row_ids = pack_row_ids(transaction.take_rows(self._space, len(documents)))
         named = sorted(zip(keys, row_ids, strict=True))
         added = writer.put_new_many(self._keys, named)
         if added < len(named):

@@ -256,6 +256,9 @@ class Table(Protocol):
     def check_key(self, document: Document) -> None:
         """ReqlQueryLogicError where the document's primary key is missing, of a type that cannot be one, or too long."""
 
+    def are_good_keys(self, keys: Sequence[Value]) -> bool:
+        """Whether a short look shows that `check_key` has nothing against documents with these keys."""
+
     def insert(self, run: Run, documents: Sequence[Document]) -> bool:
         """Insert documents that have different, valid keys, if that is as simple as it mostly is; False, with nothing written,
         where a key is taken, a document cannot be written, or may be refused: then there is `write`."""

@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from itertools import islice
+from operator import itemgetter
 from typing import Final, TypeAlias
 
 from query.collection import BULK, paused_collection
@@ -233,6 +234,11 @@ class Writer:
     def _keys_of(self, batch: list[Value]) -> tuple[list[Value], dict[int, ReqlError]]:
         """The key of each document, made up where it has none, and the errors of those that have no good one, by place."""
         name, check = self.table.primary_key, self.table.check_key
+        if set(map(type, batch)) == {dict}:
+            with suppress(KeyError):
+                plain = list(map(itemgetter(name), batch))
+                if self.table.are_good_keys(plain):
+                    return plain, {}
         keys: list[Value] = []
         refused: dict[int, ReqlError] = {}
         for at, document in enumerate(batch):

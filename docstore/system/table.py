@@ -119,6 +119,10 @@ class SystemTable:
         if PRIMARY_KEY not in document:
             raise ReqlQueryLogicError(f"No attribute `{PRIMARY_KEY}`, the primary key, in the document.")
 
+    def are_good_keys(self, keys: Sequence[Value]) -> bool:
+        """See `query.runtime.Table`."""
+        return True
+
     def insert(self, run: Run, documents: Sequence[Document]) -> bool:
         """See `query.runtime.Table`."""
         return False

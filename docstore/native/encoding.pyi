@@ -1,0 +1,6 @@
+from collections.abc import Callable
+from typing import Any
+
+class Encoder:
+    def __init__(self, fallback: Callable[[dict[str, Any]], bytes]) -> None: ...
+    def encode(self, document: dict[str, Any], /) -> bytes: ...
