@@ -16,7 +16,6 @@ MODULES = (
     "docstore.native.rows",
     "docstore.native.scans",
     "docstore.native.splicing",
-    "docstore.native.unmapped",
     "docstore.native.vectors",
     "query.native.copying",
 )

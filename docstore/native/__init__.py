@@ -11,7 +11,7 @@ it is the oracle of the tests.
 | `pages`      | py-lmdb's cursors, where rows are only read       | with the next, a scan of one field 0.15 us a row, not 0.65 |
 | `scans`      | the same cursors, where an index is read          | `between` 1.35 us a document, not 1.6               |
 | `documents`  | msgspec's decoders of documents                   | a document 0.85 us, not 1.05                      |
-| `encoding`   | msgspec's encoder of documents                    | a document 0.5 us, not 1.7                        |
+| `encoding`   | msgspec's encoder of documents                    | a document 0.5 us, not 1.0                        |
 | `conditions` | nothing: rows that cannot pass are not decoded    | `filter(...).count()` 0.16 us a row, not 0.67     |
 | `bits`       | numpy on arrays put side by side                  | 50,000 vectors searched 2,700 times a CPU second, not 930 |
 | `vectors`    | numpy in doubles                                  | 40 exact distances of 384 numbers 5 us, not 17    |
@@ -42,11 +42,10 @@ try:
         pages,
         points,
         splicing,
-        unmapped,
         vectors,
     )
 except ImportError:  # installed without a compiler
-    bits = blocks = documents = encoding = keys = making = pages = points = splicing = unmapped = vectors = None  # type: ignore[assignment]
+    bits = blocks = documents = encoding = keys = making = pages = points = splicing = vectors = None  # type: ignore[assignment]
 
 AVAILABLE: Final = pages is not None and WANTED
 """Whether the compiled code is there and wanted."""
@@ -62,6 +61,5 @@ __all__ = [
     "pages",
     "points",
     "splicing",
-    "unmapped",
     "vectors",
 ]

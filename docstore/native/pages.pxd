@@ -1,8 +1,7 @@
 from libc.stdint cimport uint64_t
 
 from docstore.native.places cimport Place
-from docstore.native.rows cimport Row, Rows
-from docstore.native.unmapped cimport Unmapped
+from docstore.native.rows cimport Row
 
 
 cdef enum:
@@ -36,17 +35,14 @@ cdef class Snapshot:
     cdef size_t _page_bytes
     cdef uint64_t _root
     cdef uint64_t _last_page
-    cdef Unmapped _unmapped
     cdef Snapshot below(self, uint64_t root)
     cdef bint is_newest(self) noexcept
     cdef int find(self, const unsigned char* key, Py_ssize_t size, Row* row) except -1
-    cdef int _walk(self, Walk* walks, Py_ssize_t count, Rows found) except -1
+    cdef int _walk(self, Walk* walks, Py_ssize_t count) except -1
     cdef int _place_all(self, Walk* walks, Py_ssize_t count, bint behind) except -1
     cdef int _go_down(self, Walk* walk) except -1
     cdef int find_through(self, const unsigned char* key, Py_ssize_t size, bytes prefix, Row* row) except -1
     cdef int _page(self, uint64_t number, int kinds, Page* page) except -1
-    cdef const unsigned char* _at(self, uint64_t number) except NULL
-    cdef int _look_at(self, uint64_t number, int kinds, Page* page) except -1
     cdef const unsigned char* _node(self, Page* page, int index, Py_ssize_t* key_size) except NULL
     cdef inline void _fetch_node(self, Page* page, int index) noexcept
     cdef int _place(self, Page* page, Place* place, int first, bint behind) except -1

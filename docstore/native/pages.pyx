@@ -36,7 +36,6 @@ from docstore.native.places cimport (
     NONE_IS_KNOWN, ROW_KEY, Place, begin, compared, go_on, look_for, row_number, u16, u32, u64,
 )
 from docstore.native.rows cimport Row, Rows, read_row
-from docstore.native.unmapped cimport Unmapped
 
 cdef enum:
     OVERFLOW = 0x04
@@ -94,14 +93,13 @@ cdef object _missing(const unsigned char* key, Py_ssize_t size):
 
 
 cdef class Snapshot:
-    """One tree as the transaction with this number sees it; `record` is the tree's, `unmapped` the file of the map."""
+    """One tree as the transaction with this number sees it; `record` is the tree's."""
 
-    def __init__(self, number, size_t base, size_t page_bytes, bytes record not None, Unmapped unmapped):
+    def __init__(self, number, size_t base, size_t page_bytes, bytes record not None):
         self.id = self.number = number
         self._base = <const unsigned char*> base
         self._page_bytes = page_bytes
         self._root = u64(<const unsigned char*> PyBytes_AS_STRING(record) + 40)
-        self._unmapped = unmapped
         self._last_page = max(u64(self._base + META_LAST_PAGE), u64(self._base + page_bytes + META_LAST_PAGE))
 
     def get(self, bytes key not None, reader):
@@ -141,7 +139,7 @@ cdef class Snapshot:
                     look_for(&walks[there].place, at, size)
                     at += size
                     there += 1
-            self._walk(walks, there, found)
+            self._walk(walks, there)
             there = 0
             for place in range(rows.count):
                 row = &found.rows[place]
@@ -188,7 +186,7 @@ cdef class Snapshot:
                 memcpy(at + prefix_size, PyBytes_AS_STRING(one), PyBytes_GET_SIZE(one))
                 look_for(&walks[place].place, at, prefix_size + PyBytes_GET_SIZE(one))
                 at += walks[place].place.size
-            self._walk(walks, count, found)
+            self._walk(walks, count)
             for place in range(count):
                 self._row_there(&walks[place], &found.rows[place])
         finally:
@@ -197,32 +195,21 @@ cdef class Snapshot:
         found.count = count
         return found
 
-    cdef int _walk(self, Walk* walks, Py_ssize_t count, Rows found) except -1:
-        """Take keys to their leaves, and there to the first node that is not below them: where they are, if they are.
-
-        The leaves are kept alive by what is `found` there.
-        """
+    cdef int _walk(self, Walk* walks, Py_ssize_t count) except -1:
+        """Take keys to their leaves, and there to the first node that is not below them: where they are, if they are."""
         cdef Py_ssize_t place
         cdef Walk* walk
         cdef int depth
         cdef bint at_leaves = False
-        cdef unsigned char* into
         for place in range(count):
             walks[place].number = self._root
             walks[place].page.nodes = walks[place].place.low = 0
         if self._root == NO_PAGE or count == 0:
             return 0
-        if self._unmapped is not None:
-            found.room = self._unmapped.room(count)
         for depth in range(MAX_DEPTH):
             for place in range(count):
                 walk = &walks[place]
-                walk.page.at = self._at(walk.number)
-                if found.room != NULL and walk.number != walks[0].number:  # as at the root
-                    into = found.room + place * self._page_bytes
-                    if self._unmapped.read(walk.number, into):
-                        walk.page.at = into
-                self._look_at(walk.number, BRANCH | LEAF if place == 0 else LEAF if at_leaves else BRANCH, &walk.page)
+                self._page(walk.number, BRANCH | LEAF if place == 0 else LEAF if at_leaves else BRANCH, &walk.page)
                 if place == 0:  # a tree is as deep everywhere
                     at_leaves = u16(walk.page.at + 10) & LEAF
                 if not at_leaves and walk.page.nodes < 1:
@@ -266,7 +253,7 @@ cdef class Snapshot:
         """Another tree as the same transaction sees it."""
         cdef Snapshot made = Snapshot.__new__(Snapshot)
         made.id, made.number, made._base, made._page_bytes = self.id, self.number, self._base, self._page_bytes
-        made._root, made._last_page, made._unmapped = root, self._last_page, self._unmapped
+        made._root, made._last_page = root, self._last_page
         return made
 
     cdef bint is_newest(self) noexcept:
@@ -300,16 +287,9 @@ cdef class Snapshot:
 
     cdef int _page(self, uint64_t number, int kinds, Page* page) except -1:
         """Look at a page, which must be of one of these kinds."""
-        page.at = self._at(number)
-        return self._look_at(number, kinds, page)
-
-    cdef const unsigned char* _at(self, uint64_t number) except NULL:
-        """Where a page lies in the map."""
         if number > self._last_page:
             raise DamagedPageError(f"page {number} lies behind the last one, {self._last_page}")
-        return self._base + number * self._page_bytes
-
-    cdef int _look_at(self, uint64_t number, int kinds, Page* page) except -1:
+        page.at = self._base + number * self._page_bytes
         page.index, page.size = 0, self._page_bytes
         if u64(page.at) != number or not u16(page.at + 10) & kinds:
             raise DamagedPageError(

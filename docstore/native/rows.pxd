@@ -8,8 +8,6 @@ cdef class Rows:
     cdef object owner
     cdef Row* rows
     cdef Py_ssize_t count
-    cdef unsigned char* room  # pages in which rows lie that do not lie in the map; freed with them
-    cdef Rows _kept
     cdef unsigned char* _keys
     cdef Py_ssize_t _keys_size
     cdef Py_ssize_t _keys_room

@@ -56,7 +56,6 @@ cdef class Rows:
     def __dealloc__(self):
         free(self.rows)
         free(self._keys)
-        free(self.room)
 
     def __len__(self):
         return self.count
@@ -162,7 +161,6 @@ cdef class Rows:
         """Those that there are."""
         cdef Py_ssize_t place
         cdef Rows found = Rows.of(self.owner, self.count)
-        found._kept = self
         for place in range(self.count):
             if self.rows[place].data != NULL:
                 found.rows[found.count] = self.rows[place]

@@ -366,7 +366,7 @@ cdef class Entries:
                 memcpy(self._last, key, key_size)
                 memcpy(self._last + key_size, at - ROW_KEY + PREFIX_BYTES, ROW_KEY - PREFIX_BYTES)
                 self._last_key_size = key_size
-            self._maps._walk(walks, count, found)
+            self._maps._walk(walks, count)
             for place in range(count):
                 self._maps._row_there(&walks[place], &found.rows[place])
         finally:

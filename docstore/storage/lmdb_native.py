@@ -137,7 +137,7 @@ class NativeRead(LmdbRead):
             record = self._txn.get(name)
         except lmdb.Error as error:
             raise self._failure(error) from error
-        return Snapshot(self.id, store.map_address, store.page_bytes, record, store.unmapped)
+        return Snapshot(self.id, store.map_address, store.page_bytes, record)
 
     def damaged(self, error: DamagedPageError) -> CorruptStoreError:
         """What a damaged page means here."""

@@ -39,7 +39,6 @@ from docstore.storage.soft import SoftWrites
 
 if TYPE_CHECKING:
     from docstore.native.pages import Snapshot
-    from docstore.native.unmapped import Unmapped
 
 _NAMES: Final = (b"catalog", b"maps", b"multimaps")
 
@@ -55,7 +54,6 @@ class SharedStore:
     catalog: lmdb._Database
     maps: lmdb._Database
     multimaps: lmdb._Database
-    page_bytes: int
 
     def __init__(self, path: str, map_bytes: int | None, *, writable: bool, sync: bool, busy_timeout: float) -> None:
         self.path = path
@@ -73,8 +71,6 @@ class SharedStore:
         """The tree of all maps as the last transaction saw it that read it with compiled code."""
         self.entries_snapshot: Snapshot | None = None
         """The tree of all multimaps as such a transaction saw it."""
-        self.unmapped: Unmapped | None = None
-        """What reads pages before they are mapped, for compiled code."""
         self.lost_writes: list[Any] = []
         """A `LostWrite` for each write transaction that was lost without an end."""
         self.soft = SoftWrites(path)
@@ -134,19 +130,14 @@ class SharedStore:
             environment.reader_check()
             _check_names(environment, self.path, may_be_new=lock is not None)
             self.catalog, self.maps, self.multimaps = _open_databases(environment)
-            self.page_bytes = environment.stat()["psize"]
-            if native.AVAILABLE and self.unmapped is None:
-                self.unmapped = native.unmapped.Unmapped(self.path, self.page_bytes)
         except lmdb.Error as error:
             environment.close()
             raise _open_failure(self.path, error) from error
-        except OSError as error:
-            environment.close()
-            raise StoreError(f"{self.path} cannot be opened: {error.strerror}.") from error
         except BaseException:
             environment.close()
             raise
         self.environment = self.gate.environment = environment
+        self.page_bytes: int = environment.stat()["psize"]
         self._find_map()
         self.lock = lock
 
@@ -175,7 +166,7 @@ class SharedStore:
                 del _stores[self.key]
                 self.soft.stop(wait=False)
                 self.environment.close()
-                self.snapshot = self.entries_snapshot = self.unmapped = None
+                self.snapshot = self.entries_snapshot = None
                 if self.lock is not None:
                     self.lock.close()
 

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from docstore.errors import CorruptStoreError, TransactionClosedError
-from docstore.native.unmapped import Unmapped
 from docstore.storage.engine import GrowNeeded
 from docstore.storage.lmdb import LmdbEngine, open_lmdb
 from docstore.storage.lmdb_native import NativeRead
@@ -24,35 +23,20 @@ SIZES = (0, 1, 30, 400, 2_010, 2_030, 4_080, 9_000, 70_000)
 """Bytes of values: small ones, and those around where LMDB gives them pages of their own."""
 
 
-@pytest.fixture(params=["read", "mapped"])
-def reads(request: pytest.FixtureRequest) -> int:
-    """How many pages are read before batches of rows look at the map: enough, or none."""
-    return 2**40 if request.param == "read" else 0
-
-
 @pytest.fixture
-def engine(tmp_path: Path, reads: int) -> Iterator[LmdbEngine]:
+def engine(tmp_path: Path) -> Iterator[LmdbEngine]:
     """A store in a file."""
     opened = open_lmdb(tmp_path / "store", sync=False)
-    unmapped_of(opened).left = reads
     yield opened
     opened.close()
 
 
 @pytest.fixture
-def growing_engine(tmp_path: Path, reads: int) -> Iterator[LmdbEngine]:
+def growing_engine(tmp_path: Path) -> Iterator[LmdbEngine]:
     """A store in a file whose memory map soon has to be another."""
     opened = open_lmdb(tmp_path / "store", sync=False, initial_map_bytes=2**20)
-    unmapped_of(opened).left = reads
     yield opened
     opened.close()
-
-
-def unmapped_of(engine: LmdbEngine) -> Unmapped:
-    """What reads pages of a store."""
-    found = engine._store.unmapped
-    assert found is not None
-    return found
 
 
 def keys_and_values(generator: random.Random, count: int) -> dict[bytes, bytes]:
@@ -209,35 +193,6 @@ def test_places_and_keys_that_there_are_not_are_errors(engine: LmdbEngine) -> No
                 rows.read_some(bytes, [place])
         with pytest.raises(ValueError, match="at most 508 bytes"):
             reader.rows(SPACE, [b"x" * 509])
-
-
-def test_pages_are_read_a_few_times_and_then_mapped(tmp_path: Path) -> None:
-    engine = open_lmdb(tmp_path / "store", sync=False)
-    kept = {b"%05d" % number: b"x" * 900 for number in range(3_000)}
-    write(engine, kept)
-    asked = [b"%05d" % number for number in range(0, 3_300, 11)]
-    wanted = [kept.get(key) for key in asked]
-    left = [unmapped_of(engine).left]
-    while len(left) < 3 or left[-1] < left[-2]:
-        with engine.begin_read() as reader:
-            rows = reader.rows(SPACE, asked)
-            assert rows.read(bytes) == wanted
-            assert rows.present().read(bytes) == [one for one in wanted if one is not None]
-        left.append(unmapped_of(engine).left)
-    assert len(left) > 3
-    assert left[-1] < len(asked)
-    engine.close()
-
-
-def test_where_a_page_cannot_be_read_the_map_is_looked_at(tmp_path: Path) -> None:
-    engine = open_lmdb(tmp_path / "store", sync=False)
-    kept = {b"%05d" % number: b"x" * 900 for number in range(300)}
-    write(engine, kept)
-    (tmp_path / "short").write_bytes(b"")
-    engine._store.unmapped = Unmapped(str(tmp_path / "short"), engine._store.page_bytes)
-    with engine.begin_read() as reader:
-        assert reader.rows(SPACE, sorted(kept)).read(bytes) == [kept[key] for key in sorted(kept)]
-    engine.close()
 
 
 def test_the_first_chunks_have_what_a_cursor_reads_at_once(engine: LmdbEngine) -> None:

@@ -1,3 +1,0 @@
-class Unmapped:
-    left: int
-    def __init__(self, path: str, page_bytes: int) -> None: ...
