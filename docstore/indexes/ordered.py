@@ -144,9 +144,9 @@ class OrderedIndex(WithoutShapes):
     ) -> Iterator[Iterable[Document]]:
         """The documents of a range in its order, of which so many are wanted first."""
         space, size, last = self._table.space, first, None
-        engine = run.transaction.engine
+        engine, left = run.transaction.engine, (part.low, part.high)
         while True:
-            entries = engine.entry_rows(self._space, space, part.low, part.high, reverse=reverse, after=last)
+            entries = engine.entry_rows(self._space, space, *left, reverse=reverse, after=last)
             while rows := entries.next_rows(size):
                 yield chosen(self._there(rows))
                 if run.transaction.engine is not engine:
@@ -157,9 +157,9 @@ class OrderedIndex(WithoutShapes):
                 key = entries.long
                 if not key:
                     return
-                found, last_member = self._run_of(run, key, part, reverse)
-                last = (key, last_member)
-                yield chosen(self._there(engine.rows(space, [member for _, member in found])))
+                members = [member for _, member in self._run_of(run, key, part, reverse)]
+                left, last = part_after(key, left, reverse), None
+                yield chosen(self._there(engine.rows(space, members)))
                 if run.transaction.engine is not engine:
                     engine = current_engine(run, self._table, self.definition)
 
@@ -170,22 +170,20 @@ class OrderedIndex(WithoutShapes):
             raise missing_row(self.name, self._table)
         return found
 
-    def _run_of(self, run: Run, key: bytes, part: KeyRange, reverse: bool) -> tuple[list[Entry], bytes]:
-        """The (whole form, member) of a cut key's documents that are in a range, sorted; and the key's last member."""
+    def _run_of(self, run: Run, key: bytes, part: KeyRange, reverse: bool) -> list[Entry]:
+        """The (whole form, member) of a cut key's documents that are in a range, sorted."""
         engine: ReadTransaction = run.transaction.engine
         decode = decoder(self.fields)
         found: list[Entry] = []
         members = engine.members(self._space, key)
-        first = last = b""
         while batch := list(islice(members, LARGEST_BATCH)):
-            first, last = first or batch[0], batch[-1]
             rows = self._there(engine.rows(self._table.space, batch))
             for member, document in zip(batch, rows.read(decode), strict=True):
                 forms = self.forms_of(document)
                 found += [(form, member) for form in forms if form[:MAX_KEY_BYTES] == key and part.holds(form)]
             run.check_size(len(found))
         found.sort(reverse=reverse)
-        return found, first if reverse else last
+        return found
 
     def count(self, run: Run, keys: Sequence[Value]) -> int:
         """See `query.runtime.Index`."""
@@ -195,7 +193,7 @@ class OrderedIndex(WithoutShapes):
         if len(form) < MAX_KEY_BYTES:
             return int(run.transaction.engine.count_members(self._space, form))
         part = KeyRange.of(form, prefix_successor(form))
-        return len(self._run_of(run, part.low, part, False)[0])
+        return len(self._run_of(run, part.low, part, False))
 
     def count_between(self, run: Run, bounds: Range, most: int) -> int:
         """See `query.runtime.Index`. Counts all entries of a cut key at a bound, since it is asked for an estimate."""
@@ -230,7 +228,7 @@ class OrderedIndex(WithoutShapes):
         if len(key) < MAX_KEY_BYTES:
             value = decode_key(key)
             return [value if _is_exact(value) else self._value(run, key, member)]
-        forms = dict(self._run_of(run, key, part, reverse)[0])
+        forms = dict(self._run_of(run, key, part, reverse))
         return [self._value(run, form, member) for form, member in forms.items()]
 
     def _value(self, run: Run, form: bytes, member: bytes) -> Value:

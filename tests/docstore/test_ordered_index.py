@@ -275,6 +275,27 @@ def test_a_range_goes_on_in_another_transaction(indexed: OpenStore, reverse: boo
     assert found == expected
 
 
+@pytest.mark.parametrize("reverse", [False, True])
+def test_a_long_key_is_not_given_again_when_it_has_more_in_another_transaction(
+    indexed: OpenStore, reverse: bool
+) -> None:
+    insert(indexed, {"id": "new first", "a": 1}, {"id": "low", "a": 0}, {"id": "high", "a": "y"})
+    insert(indexed, *[{"id": n, "a": LONG + str(n)} for n in range(5)])
+    expected = between(indexed, "a", Range(0, "z"), reverse=reverse)
+    write(indexed, Change({"id": "new first", "a": 1}, {"id": "new first"}))  # its row id is below all others
+    expected.remove("new first")
+    run = Run(indexed, indexed.begin_read())
+    rows = indexed.table(run, None, "t").index(run, "a").between(run, Range(0, "z"), None, None, reverse=reverse)
+    found = [next(rows)["id"] for _ in range(3)]
+    run.transaction.abort()
+    write(indexed, Change({"id": "new first"}, {"id": "new first", "a": LONG}))
+    insert(indexed, {"id": "new last", "a": LONG + "9"})
+    run.transaction = indexed.begin_read()
+    found += ids(rows)
+    run.transaction.abort()
+    assert found == expected
+
+
 def test_the_members_of_a_key_go_on_in_another_transaction(indexed: OpenStore) -> None:
     insert(indexed, *[{"id": n, "a": 1} for n in range(400)])
     run = Run(indexed, indexed.begin_read())
