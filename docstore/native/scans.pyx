@@ -28,7 +28,8 @@ cdef enum:
     LONG_KEY = 511  # bytes of the longest key there can be, with its prefix
     TREE_RECORD = 48
     ROOT = 40  # where it stands in the record of a tree
-    SMALL_PAGE = 0x40  # a flag of pages
+    SMALL_PAGE = 0x40  # flags of pages
+    DIRTY = 0x10  # may be left of the time when it was written
 
 
 cdef int _turn(Snapshot tree, Page* path, int* depth, int way) except -1:
@@ -230,6 +231,10 @@ cdef class Entries:
         cdef const unsigned char* value = node + NODE_HEAD + self._key_size
         cdef size_t size = u32(node), lower
         cdef int flags = u16(node + 4)
+        if not PREFIX_BYTES <= self._key_size <= LONG_KEY:
+            raise DamagedPageError(
+                f"page {u64(leaf.at)} has a key of {self._key_size} bytes, and keys have {PREFIX_BYTES} to {LONG_KEY}"
+            )
         self._key = node + NODE_HEAD
         if <size_t> (value - leaf.at) + size > leaf.size or flags & ~(SEVERAL | TREE):
             raise DamagedPageError(f"page {u64(leaf.at)} has a node of {size} bytes with the flags {flags:#x}")
@@ -238,7 +243,7 @@ cdef class Entries:
             self._only, self._only_size = value, size
         elif flags == SEVERAL:
             lower = u16(value + 12) if size >= PAGE_HEAD else 0
-            if not PAGE_HEAD <= lower <= size or u16(value + 10) & ~0x10 != (LEAF | SMALL_PAGE):
+            if not PAGE_HEAD <= lower <= size or u16(value + 10) & ~DIRTY != (LEAF | SMALL_PAGE):
                 raise DamagedPageError(f"page {u64(leaf.at)} has a node with {size} bytes of members")
             self._small.at, self._small.size, self._small.nodes = value, size, (lower - PAGE_HEAD) >> 1
             self._small.index = 0 if self._way > 0 else self._small.nodes - 1
@@ -355,7 +360,7 @@ cdef class Entries:
                     self.long = PyBytes_FromStringAndSize(<const char*> self._key + PREFIX_BYTES, LONG_KEY - PREFIX_BYTES)
                     break
                 if size != ROW_KEY - PREFIX_BYTES:
-                    raise DamagedPageError(f"an entry leads to a row id of {size} bytes")
+                    raise DamagedPageError(f"an entry leads to a row id of {size} bytes, not {ROW_KEY - PREFIX_BYTES}")
                 memcpy(at, PyBytes_AS_STRING(self._prefix), PREFIX_BYTES)
                 memcpy(at + PREFIX_BYTES, member, size)
                 look_for(&walks[count].place, at, ROW_KEY)

@@ -133,6 +133,23 @@ def test_after_its_transaction_it_tells_where_it_was_and_gives_no_more(engine: L
         rows.next_rows(20)
 
 
+def test_a_key_that_says_to_be_longer_than_any_can_be_is_an_error(engine: LmdbEngine, tmp_path: Path) -> None:
+    write(engine, [(b"%05d" % number, row_id(number)) for number in range(4_000)], [])
+    engine.close()
+    data = bytearray((tmp_path / "store").read_bytes())
+    key = b"\0\0\0\x08" + b"%05d"
+    places = [data.find(key % number) for number in range(4_000)]
+    long = [at for at in places if 16 < at % 4096 < 2_500]  # as many bytes follow in its page
+    assert long
+    for at in long:
+        data[at - 2 : at] = (1_500).to_bytes(2, "little")
+    (tmp_path / "damaged").write_bytes(data)
+    other = open_lmdb(tmp_path / "damaged", sync=False)
+    with other.begin_read() as reader, pytest.raises(CorruptStoreError, match="a key of 1500 bytes"):
+        taken(reader.entry_rows(ENTRIES, ROWS), random.Random(1))
+    other.close()
+
+
 def test_damaged_entries_are_an_error(engine: LmdbEngine, tmp_path: Path) -> None:
     write(engine, [(b"%05d" % (number // 7), row_id(number)) for number in range(4_000)], [])
     engine.close()
