@@ -41,11 +41,12 @@ try:
         making,
         pages,
         points,
+        scans,
         splicing,
         vectors,
     )
 except ImportError:  # installed without a compiler
-    bits = blocks = documents = encoding = keys = making = pages = points = splicing = vectors = None  # type: ignore[assignment]
+    bits = blocks = documents = encoding = keys = making = pages = points = scans = splicing = vectors = None  # type: ignore[assignment]
 
 AVAILABLE: Final = pages is not None and WANTED
 """Whether the compiled code is there and wanted."""
@@ -60,6 +61,7 @@ __all__ = [
     "making",
     "pages",
     "points",
+    "scans",
     "splicing",
     "vectors",
 ]

@@ -6,6 +6,9 @@ import pytest
 
 from docstore import native
 
+collect_ignore_glob = [] if native.pages is not None else ["test_*.py"]
+"""Modules that import what was not compiled."""
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip what cannot be tested."""

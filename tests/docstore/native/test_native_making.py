@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from docstore import native
 from docstore.indexes.function import IndexFunction
 from docstore.indexes.making import entries_maker, key_maker, key_maker_in_python, keys_maker
 from query import Query
@@ -16,8 +14,6 @@ from query.convert import function_term
 from query.values import Time
 from query.wire import dumps
 from tests.strategies import values
-
-pytestmark = pytest.mark.skipif(not native.AVAILABLE, reason="without compiled code")
 
 KEYS = (
     st.text(max_size=5)

@@ -8,13 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from docstore import native
 from docstore.documents import MAX_DOCUMENT_BYTES, encode_document
 from docstore.splicing import splicer, splicer_in_python
 from query.values import Time
 from tests.strategies import documents, values
-
-pytestmark = pytest.mark.skipif(not native.AVAILABLE, reason="without compiled code")
 
 EDGES = [0, 31, 32, 127, 128, 255, 256, 2**15, 2**16 - 1, 2**16, 2**31, 2**32 - 1, 2**32, 2**53, 2**63 - 1]
 NUMBERS = st.sampled_from([*EDGES, *[-edge - 1 for edge in EDGES], *[-edge for edge in EDGES]])
