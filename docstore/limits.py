@@ -32,8 +32,15 @@ SOFT_SECONDS: Final = 0.01
 """How long a group of soft writes stays open: what a crash may lose, and how long another process may have to wait."""
 
 SOFT_LARGE_SECONDS: Final = 0.25
-"""The same while large writes follow each other: 20,000 documents with their index entries in one commit cost half of what
-they do in twenty."""
+"""The same while large writes follow each other: their commit then waits for the disk while the next are made ready."""
+
+SOFT_SCATTERED_SECONDS: Final = 2.0
+"""The same where they have entries of indexes, as long as no other process wants to write. The entries of 20,000 documents are
+on all pages of an index, and each commit writes these to other places: 60,000 documents in one take two thirds of the room
+that they do in four."""
+
+SOFT_SCATTERED_PAGES: Final = 2**15
+"""But not if so many pages may have changed, which are in memory until the commit: 128 MiB."""
 
 SOFT_ROOM_BYTES: Final = 2**30
 """Room in the map below which writes are not soft: where it fills up, a group would be lost."""

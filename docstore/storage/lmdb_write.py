@@ -62,6 +62,8 @@ class LmdbWrite(LmdbRead):
     """See `WriteTransaction`. The caller of a transaction without parent holds the write lock, which its end releases."""
 
     __slots__ = (
+        "_added_entries",
+        "_added_rows",
         "_apply_count",
         "_delete",
         "_full",
@@ -84,6 +86,7 @@ class LmdbWrite(LmdbRead):
         self.is_torn = False
         self.keeps_lock = False
         """Whether its end leaves the write lock with the thread, for another transaction."""
+        self._added_rows = self._added_entries = 0
         self.schema: Any = None
         self.applied: dict[tuple[int, bytes], bytes] = {}
         """What `apply` has written in maps."""
@@ -161,6 +164,13 @@ class LmdbWrite(LmdbRead):
         """Whether all that it has written was written by `apply`, and so is in `applied`."""
         return self._apply_count == self.write_count
 
+    def scattered_pages(self) -> int:
+        """See `overlay.SoftWrite`."""
+        if not self._added_entries:
+            return 0
+        rows, entries = self._txn.stat(self._maps), self._txn.stat(self._store.multimaps)
+        return min(self._added_rows, rows["leaf_pages"]) + min(self._added_entries, entries["leaf_pages"])
+
     def put_new(self, space: int, key: bytes, value: bytes) -> bool:
         """See `WriteTransaction.put_new`."""
         self.write_count += 1
@@ -183,6 +193,7 @@ class LmdbWrite(LmdbRead):
     def put_new_many(self, space: int, items: Sequence[tuple[bytes, bytes]]) -> int:
         """See `WriteTransaction.put_new_many`."""
         self.write_count += 1
+        self._added_rows += len(items)
         prefix = prefixes[space]
         try:
             raw = [(prefix + key, value) for key, value in items]
@@ -211,6 +222,7 @@ class LmdbWrite(LmdbRead):
         """See `WriteTransaction.add_many`."""
         check_members(entries)
         self.write_count += 1
+        self._added_entries += len(entries)
         prefix = prefixes[space]
         raw = [(prefix + key, member) for key, member in entries]
         try:

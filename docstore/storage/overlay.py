@@ -33,6 +33,9 @@ class SoftWrite(WriteTransaction, Protocol):
     def is_applied(self) -> bool:
         """Whether all that it has written was written by `apply`, and what of it is in maps is in `applied`."""
 
+    def scattered_pages(self) -> int:
+        """How many pages may have changed for what was added in bulk: 0 where that has no entries."""
+
 
 class Overlay:
     """See above; of `WriteTransaction` it has what computing a batch takes."""

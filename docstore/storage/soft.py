@@ -2,7 +2,8 @@
 
 A commit with fsync costs ten times as much as a small write. So writes with soft durability join the *open group*, a write
 transaction that is committed `SOFT_SECONDS` after it began. A write that takes longer than that, an insert of a thousand
-documents say, puts it off until so long after its end, but never beyond `SOFT_LARGE_SECONDS`. The group is committed at once
+documents say, puts it off until so long after its end, but never beyond `SOFT_LARGE_SECONDS`, or, with entries of indexes,
+`SOFT_SCATTERED_SECONDS`. The group is committed at once
 when anybody else in this process wants to read or to write: so all reads of the process see all its writes, and their order
 is that of the queries. Other processes see them, and find the write lock free, after the commit. What a crash loses is the
 group that was open: whole writes, the last ones, all of them.
@@ -39,7 +40,7 @@ from typing import Any, Final, Protocol, TypeVar, cast
 
 from docstore import faults
 from docstore.errors import BusyError, ClosedError, SoftWritesLostError
-from docstore.limits import SOFT_LARGE_SECONDS, SOFT_SECONDS
+from docstore.limits import SOFT_LARGE_SECONDS, SOFT_SCATTERED_PAGES, SOFT_SCATTERED_SECONDS, SOFT_SECONDS
 from docstore.storage.engine import ReadTransaction, WriteTransaction
 from docstore.storage.lock import FifoLock
 from docstore.storage.overlay import Overlay, SoftWrite
@@ -125,7 +126,7 @@ class SoftWrites:
                     if transaction.is_torn:
                         self._spoiled = _BROKEN_OFF
             else:
-                result = self._run_guarded(closure, transaction)
+                result = self._run_guarded(beginner, closure, transaction)
             is_due = time.monotonic() >= self._due
             if is_due and at_once:
                 self._divert(beginner, transaction)
@@ -184,7 +185,9 @@ class SoftWrites:
                 self._spoiled = str(error)
             self._overlay = None
 
-    def _run_guarded(self, closure: Callable[[WriteTransaction], Result], transaction: WriteTransaction) -> Result:
+    def _run_guarded(
+        self, beginner: Beginner, closure: Callable[[WriteTransaction], Result], transaction: SoftWrite
+    ) -> Result:
         count, began = transaction.write_count, time.monotonic()
         with _uninterrupted():
             try:
@@ -195,7 +198,10 @@ class SoftWrites:
                 raise
         ended = time.monotonic()
         if ended - began > SOFT_SECONDS / 4:
-            self._due = min(ended + SOFT_SECONDS, self._began + SOFT_LARGE_SECONDS)
+            longest = SOFT_LARGE_SECONDS
+            if 0 < transaction.scattered_pages() < SOFT_SCATTERED_PAGES and not beginner.lock_is_wanted():
+                longest = SOFT_SCATTERED_SECONDS
+            self._due = min(ended + SOFT_SECONDS, self._began + longest)
         return result
 
     def hurry(self) -> None:

@@ -369,6 +369,34 @@ def test_large_soft_writes_put_off_the_commit(path: str, monkeypatch: pytest.Mon
         assert id(None) not in groups
 
 
+@pytest.mark.parametrize(
+    ("has_entries", "is_wanted", "most_pages", "groups"),
+    [(True, False, 100, 1), (False, False, 100, 6), (True, True, 100, 6), (True, False, 1, 6)],
+)
+def test_large_soft_writes_of_entries_put_off_the_commit_for_longer(
+    path: str, monkeypatch: pytest.MonkeyPatch, has_entries: bool, is_wanted: bool, most_pages: int, groups: int
+) -> None:
+    """Unless another process waits, or too much would be in memory."""
+    monkeypatch.setattr(soft, "SOFT_SECONDS", 0.1)
+    monkeypatch.setattr(soft, "SOFT_LARGE_SECONDS", 0.03)
+    monkeypatch.setattr(soft, "SOFT_SCATTERED_SECONDS", 60)
+    monkeypatch.setattr(soft, "SOFT_SCATTERED_PAGES", most_pages)
+    found = []
+
+    def write_slowly(transaction: Any) -> None:
+        found.append(transaction)
+        transaction.put(4_000_000_000, b"key", b"value")
+        if has_entries:
+            transaction.add_many(4_000_000_001, [(b"key", b"member")])
+        time.sleep(0.05)
+
+    with docstore.connect(path) as db:
+        monkeypatch.setattr(db.store.engine, "lock_is_wanted", lambda: is_wanted)
+        for _ in range(6):
+            db.store.engine.run_soft(write_slowly)
+        assert len(set(map(id, found))) == groups
+
+
 def test_inserts_of_many_documents_can_be_soft(path: str) -> None:
     with docstore.connect(path) as db:
         for start in range(1_000, 11_000, 1_000):
