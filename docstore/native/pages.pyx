@@ -20,7 +20,8 @@ were looked at, which is why each number that a bound is checked of is fetched o
 | node of a branch | u16, u16, u16: 48 bits of the child's number; u16 key size; key                               |
 | node of a leaf   | u16, u16: 32 bits of the value's size; u16 flags; u16 key size; key; value                     |
 | big value        | flag 1: in the place of the value the u64 number of its first overflow page                    |
-| several members  | flag 4: the value is a small page, a leaf whose keys are the members; flags 4 and 2: the record of a tree of them |
+| several members  | flag 4: the value is a small page of them; flags 4 and 2: the record of a tree, whose leaves have them       |
+| page of members  | u64, u16 size of a member, u16 flags, u16 lower, u16; the members, one behind the other                  |
 | record of a tree | u32, u16 flags, u16 depth, u64 branches, u64 leaves, u64 overflow pages, u64 entries, u64 root  |
 | meta page (0, 1) | behind a page's first 16 bytes: u32 magic, u32 version, u64, u64, two records, u64 last page, u64 transaction |
 

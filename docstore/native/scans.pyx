@@ -29,7 +29,9 @@ cdef enum:
     TREE_RECORD = 48
     ROOT = 40  # where it stands in the record of a tree
     SMALL_PAGE = 0x40  # flags of pages
+    FIXED = 0x20  # one member stands behind the other
     DIRTY = 0x10  # may be left of the time when it was written
+    MEMBER = ROW_KEY - PREFIX_BYTES
 
 
 cdef int _turn(Snapshot tree, Page* path, int* depth, int way) except -1:
@@ -74,6 +76,28 @@ cdef int _nodes_below(Snapshot tree, Page* leaf, bytes key, bint last_first) exc
     if last_first == (compared(node + NODE_HEAD, key_size, place.key, place.size) < 0):
         return leaf.nodes if last_first else 0
     return tree._place(leaf, &place, 0, False)
+
+
+cdef const unsigned char* _member(Page* page, int index) except NULL:
+    """One of the members in a page of these, which all have one size."""
+    cdef const unsigned char* found = page.at + PAGE_HEAD + index * MEMBER
+    if not u16(page.at + 10) & FIXED or u16(page.at + 8) != MEMBER or <size_t> (found + MEMBER - page.at) > page.size:
+        raise DamagedPageError(
+            f"page {u64(page.at)} has no {index + 1} members of {MEMBER} bytes (its flags are {u16(page.at + 10):#x})"
+        )
+    return found
+
+
+cdef int _members_below(Page* page, Place* place, bint behind) except -1:
+    """How many members of a page are below one, or, `behind` it, not above."""
+    cdef int low = 0, high = page.nodes, middle
+    while low < high:
+        middle = (low + high) >> 1
+        if compared(_member(page, middle), MEMBER, place.key, place.size) < <int> behind:
+            low = middle + 1
+        else:
+            high = middle
+    return low
 
 
 cdef class Scan:
@@ -143,7 +167,6 @@ cdef class Entries:
     cdef const unsigned char* _key  # where it is; NULL between two keys
     cdef Py_ssize_t _key_size
     cdef const unsigned char* _only  # the one member of the key, until it was given
-    cdef Py_ssize_t _only_size
     cdef Page _small  # the page of its members, where these are few
     cdef Snapshot _below  # the tree of its members, where these are many
     cdef Page _members[MAX_DEPTH]
@@ -240,10 +263,12 @@ cdef class Entries:
             raise DamagedPageError(f"page {u64(leaf.at)} has a node of {size} bytes with the flags {flags:#x}")
         self._only, self._is_small, self._below = NULL, False, None
         if not flags:
-            self._only, self._only_size = value, size
+            if size != MEMBER:
+                raise DamagedPageError(f"an entry leads to a row id of {size} bytes, not {MEMBER}")
+            self._only = value
         elif flags == SEVERAL:
             lower = u16(value + 12) if size >= PAGE_HEAD else 0
-            if not PAGE_HEAD <= lower <= size or u16(value + 10) & ~DIRTY != (LEAF | SMALL_PAGE):
+            if not PAGE_HEAD <= lower <= size or u16(value + 10) & ~DIRTY != (LEAF | FIXED | SMALL_PAGE):
                 raise DamagedPageError(f"page {u64(leaf.at)} has a node with {size} bytes of members")
             self._small.at, self._small.size, self._small.nodes = value, size, (lower - PAGE_HEAD) >> 1
             self._small.index = 0 if self._way > 0 else self._small.nodes - 1
@@ -264,48 +289,41 @@ cdef class Entries:
         """Go behind a member of the key, or, on the way back, before it; with None to the first or the last."""
         cdef Place place
         cdef Page* leaf
-        cdef Py_ssize_t member_size = 0
-        cdef const unsigned char* node
         cdef int order
         if after is None:
             after = b"" if self._way > 0 else b"\xff" * KEY_ROOM
         look_for(&place, <const unsigned char*> PyBytes_AS_STRING(after), PyBytes_GET_SIZE(after))
         if self._only != NULL:
-            order = compared(self._only, self._only_size, place.key, place.size)
+            order = compared(self._only, MEMBER, place.key, place.size)
             if order * self._way <= 0:
                 self._only = NULL
             return 0
         if self._is_small:
-            self._small.index = self._tree._place(&self._small, &place, 0, self._way > 0)
-            if self._way < 0:
-                self._small.index -= 1
+            self._small.index = _members_below(&self._small, &place, self._way > 0) - (self._way < 0)
             return 0
-        self._below._descend(self._members, &self._members_depth, &place, True)
+        self._below._descend(self._members, &self._members_depth, &place, False)
         if not self._members_depth:
             return 0
         leaf = &self._members[self._members_depth - 1]
+        leaf.index = _members_below(leaf, &place, self._way > 0)
         if self._way < 0:
             if leaf.index:
                 leaf.index -= 1
             else:
                 _turn(self._below, self._members, &self._members_depth, -1)
-        elif leaf.index < leaf.nodes:
-            node = self._below._node(leaf, leaf.index, &member_size)
-            if compared(node + NODE_HEAD, member_size, place.key, place.size) == 0:
-                leaf.index += 1
         return 0
 
-    cdef const unsigned char* _next_member(self, Py_ssize_t* size) except? NULL:
+    cdef const unsigned char* _next_member(self) except? NULL:
         """The next member of the key; NULL behind the last."""
         cdef Page* leaf
         cdef const unsigned char* found = self._only
         if found != NULL:
-            size[0], self._only = self._only_size, NULL
+            self._only = NULL
             return found
         if self._is_small:
             if not 0 <= self._small.index < self._small.nodes:
                 return NULL
-            found = self._tree._node(&self._small, self._small.index, size) + NODE_HEAD
+            found = _member(&self._small, self._small.index)
             self._small.index += self._way
             return found
         if self._below is None:
@@ -313,7 +331,7 @@ cdef class Entries:
         while self._members_depth:
             leaf = &self._members[self._members_depth - 1]
             if 0 <= leaf.index < leaf.nodes:
-                found = self._below._node(leaf, leaf.index, size) + NODE_HEAD
+                found = _member(leaf, leaf.index)
                 leaf.index += self._way
                 return found
             _turn(self._below, self._members, &self._members_depth, self._way)
@@ -326,7 +344,7 @@ cdef class Entries:
             return None
         return (
             PyBytes_FromStringAndSize(<const char*> self._last + PREFIX_BYTES, self._last_key_size - PREFIX_BYTES),
-            PyBytes_FromStringAndSize(<const char*> self._last + self._last_key_size, ROW_KEY - PREFIX_BYTES),
+            PyBytes_FromStringAndSize(<const char*> self._last + self._last_key_size, MEMBER),
         )
 
     def next_rows(self, int most):
@@ -342,7 +360,7 @@ cdef class Entries:
         cdef unsigned char* at
         cdef const unsigned char* key = NULL
         cdef const unsigned char* member
-        cdef Py_ssize_t key_size = 0, size = 0, count = 0, place
+        cdef Py_ssize_t key_size = 0, count = 0, place
         if self._owner.closed:
             self._owner.check_open()
         walks = <Walk*> malloc(max(most, 1) * (sizeof(Walk) + ROW_KEY))
@@ -351,7 +369,7 @@ cdef class Entries:
         at = <unsigned char*> (walks + most)
         try:
             while count < most and not self._is_long and (self._key != NULL or self._find_key()):
-                member = self._next_member(&size)
+                member = self._next_member()
                 if member == NULL:
                     self._leave_key()
                     continue
@@ -359,17 +377,15 @@ cdef class Entries:
                     self._is_long = True
                     self.long = PyBytes_FromStringAndSize(<const char*> self._key + PREFIX_BYTES, LONG_KEY - PREFIX_BYTES)
                     break
-                if size != ROW_KEY - PREFIX_BYTES:
-                    raise DamagedPageError(f"an entry leads to a row id of {size} bytes, not {ROW_KEY - PREFIX_BYTES}")
                 memcpy(at, PyBytes_AS_STRING(self._prefix), PREFIX_BYTES)
-                memcpy(at + PREFIX_BYTES, member, size)
+                memcpy(at + PREFIX_BYTES, member, MEMBER)
                 look_for(&walks[count].place, at, ROW_KEY)
                 at += ROW_KEY
                 count += 1
                 key, key_size = self._key, self._key_size
             if count:
                 memcpy(self._last, key, key_size)
-                memcpy(self._last + key_size, at - ROW_KEY + PREFIX_BYTES, ROW_KEY - PREFIX_BYTES)
+                memcpy(self._last + key_size, at - MEMBER, MEMBER)
                 self._last_key_size = key_size
             self._maps._walk(walks, count)
             for place in range(count):

@@ -3,7 +3,7 @@
 An engine keeps *spaces*. A space is an integer from 0 to 2**32 - 1 and needs no creation; it is either a map (a key to a
 value) or a multimap (a key to a sorted set of members); which of the two is the caller's business, the two kinds never
 meet in one space. Space 0 is the catalog, a map. Keys, values and members are `bytes`, ordered as Python orders bytes;
-keys have at most `MAX_KEY_BYTES`, members have at least 1 byte and at most `MAX_MEMBER_BYTES`.
+keys have at most `MAX_KEY_BYTES`, members have `MEMBER_BYTES`, as row ids do.
 
 Rules for all engines:
 
@@ -43,19 +43,18 @@ MISSED: Final[Any] = NotImplemented
 CATALOG_SPACE = 0
 MAX_SPACE = 2**32 - 1
 MAX_KEY_BYTES = 507
-MAX_MEMBER_BYTES = 507
+MEMBER_BYTES = 6
 
 
 def check_member(member: bytes) -> None:
     """ValueError where a member has a length that no engine keeps."""
-    if not 0 < len(member) <= MAX_MEMBER_BYTES:
-        raise ValueError(f"A member has 1 to {MAX_MEMBER_BYTES} bytes, and this one has {len(member)}.")
+    if len(member) != MEMBER_BYTES:
+        raise ValueError(f"A member has {MEMBER_BYTES} bytes, and this one has {len(member)}.")
 
 
 def check_members(entries: Sequence[tuple[bytes, bytes]]) -> None:
     """ValueError where one of many members has a length that no engine keeps."""
-    lengths = set(map(len, map(itemgetter(1), entries)))
-    if lengths and not 0 < min(lengths) <= max(lengths) <= MAX_MEMBER_BYTES:
+    if not {MEMBER_BYTES}.issuperset(map(len, map(itemgetter(1), entries))):
         for _, member in entries:
             check_member(member)
 

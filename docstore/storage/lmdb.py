@@ -21,6 +21,7 @@ import lmdb
 from docstore import native
 from docstore.errors import ClosedError, ForkedError, ReadOnlyError, StoreError, TransactionError
 from docstore.limits import BUSY_TIMEOUT_SECONDS, SOFT_ROOM_BYTES
+from docstore.storage.copying import copy_records
 from docstore.storage.engine import GrowNeeded, Manner, Watch, WriteTransaction
 from docstore.storage.lmdb_read import LmdbRead
 from docstore.storage.lmdb_scan import prefixes
@@ -186,7 +187,7 @@ class LmdbEngine:
         unfinished = f"{where}-unfinished"
         try:
             with self.begin_read():  # no change of the map meanwhile
-                self._store.environment.copy(unfinished, compact=True)
+                copy_records(self._store, unfinished)
             os.link(unfinished, where)  # which fails where somebody has made the file by now
         except (OSError, lmdb.Error) as error:
             raise StoreError(f"{self.path} cannot be copied to {where}: {error}.") from error

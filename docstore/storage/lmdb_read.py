@@ -26,7 +26,7 @@ from docstore.errors import (
     TransactionClosedError,
 )
 from docstore.limits import MAX_READERS
-from docstore.storage.engine import MAX_KEY_BYTES, MAX_MEMBER_BYTES
+from docstore.storage.engine import MAX_KEY_BYTES, MEMBER_BYTES
 from docstore.storage.entries import Entry, EntryRows, ListedRows
 from docstore.storage.lmdb_scan import Bounds, Cursor, prefixes
 from docstore.storage.registry import SharedStore
@@ -273,7 +273,7 @@ class LmdbRead:
         if self.closed and error.code == 0:
             return _forked() if self._store.forked else _ended()
         if isinstance(error, lmdb.BadValsizeError):
-            return ValueError(f"A key has at most {MAX_KEY_BYTES} bytes, a member 1 to {MAX_MEMBER_BYTES}.")
+            return ValueError(f"A key has at most {MAX_KEY_BYTES} bytes, a member {MEMBER_BYTES}.")
         if isinstance(error, (lmdb.CorruptedError, lmdb.PageNotFoundError)):
             return CorruptStoreError(f"{path} is damaged: {error}.")
         if error.code in _FULL:

@@ -169,7 +169,7 @@ class LmdbWrite(LmdbRead):
         if not self._added_entries:
             return 0
         rows, entries = self._txn.stat(self._maps), self._txn.stat(self._store.multimaps)
-        return min(self._added_rows, rows["leaf_pages"]) + min(self._added_entries, entries["leaf_pages"])
+        return min(self._added_rows, int(rows["leaf_pages"])) + min(self._added_entries, int(entries["leaf_pages"]))
 
     def put_new(self, space: int, key: bytes, value: bytes) -> bool:
         """See `WriteTransaction.put_new`."""

@@ -5,7 +5,7 @@ inode, whatever its path) is opened once, `SharedStore` counts its holders, and 
 are still open then, the end of the last of them does.
 
 **Files.** The store is one LMDB 0.9 data file with three named databases and nothing else in its main database:
-`catalog` (space 0), `maps` (all other maps) and `multimaps` (all multimaps; `dupsort`). A raw key is the space as a
+`catalog` (space 0), `maps` (all other maps) and `multimaps` (all multimaps; `dupsort`, `dupfixed`). A raw key is the space as a
 big-endian u32, then the key. All three are made in one transaction, so that an LMDB file has all, or none and then no
 other content either, or belongs to somebody else and is left alone.
 
@@ -40,7 +40,12 @@ from docstore.storage.soft import SoftWrites
 if TYPE_CHECKING:
     from docstore.native.pages import Snapshot
 
-_NAMES: Final = (b"catalog", b"maps", b"multimaps")
+_KINDS: Final[dict[bytes, dict[str, Any]]] = {
+    b"catalog": {},
+    b"maps": {},
+    b"multimaps": {"dupsort": True, "dupfixed": True},
+}
+NAMES: Final = tuple(_KINDS)
 
 _mutex = RLock()
 _stores: dict[tuple[int, int], SharedStore] = {}
@@ -129,7 +134,7 @@ class SharedStore:
         try:
             environment.reader_check()
             _check_names(environment, self.path, may_be_new=lock is not None)
-            self.catalog, self.maps, self.multimaps = _open_databases(environment)
+            self.catalog, self.maps, self.multimaps = open_databases(environment)
         except lmdb.Error as error:
             environment.close()
             raise _open_failure(self.path, error) from error
@@ -150,7 +155,7 @@ class SharedStore:
         self.snapshot = self.entries_snapshot = None
         if native.AVAILABLE:
             with self.environment.begin(buffers=True) as transaction:
-                record = transaction.get(_NAMES[1])
+                record = transaction.get(NAMES[1])
                 self.map_address = 0 if record is None else native.pages.map_address(record, self.page_bytes)
 
     def release(self) -> None:
@@ -207,7 +212,7 @@ def _open_environment(path: str, map_bytes: int, *, readonly: bool, sync: bool) 
                 sync=sync,
                 mode=0o666,  # less the user's umask, as for any file
                 max_readers=MAX_READERS,
-                max_dbs=len(_NAMES),
+                max_dbs=len(NAMES),
                 max_spare_txns=1,
                 lib_version=0,
             )
@@ -226,18 +231,19 @@ def _open_environment(path: str, map_bytes: int, *, readonly: bool, sync: bool) 
 def _check_names(environment: lmdb.Environment, path: str, *, may_be_new: bool) -> None:
     with environment.begin() as reader:
         names = set(reader.cursor().iternext(values=False))
-    if not names.issuperset(_NAMES) and (names or not may_be_new):
+    if not names.issuperset(NAMES) and (names or not may_be_new):
         whose = "of another program" if names else "without any content"
         raise NotAStoreError(f"{path} is no store: it is an LMDB file {whose}.")
 
 
-def _open_databases(environment: lmdb.Environment) -> list[lmdb._Database]:
+def open_databases(environment: lmdb.Environment) -> list[lmdb._Database]:
+    """The catalog, the maps and the multimaps of a store, made where there are none yet."""
     if environment.flags()["readonly"]:
         # py-lmdb resets a read transaction where LMDB would commit it, and the handles opened in it would be gone; it
         # keeps those that it opens in a transaction of its own.
-        return [environment.open_db(name, dupsort=name == b"multimaps", create=False) for name in _NAMES]
+        return [environment.open_db(name, **kind, create=False) for name, kind in _KINDS.items()]
     with environment.begin(write=True) as writer:
-        return [environment.open_db(name, writer, dupsort=name == b"multimaps") for name in _NAMES]
+        return [environment.open_db(name, writer, **kind) for name, kind in _KINDS.items()]
 
 
 def _open_failure(path: str, error: lmdb.Error) -> StoreError:

@@ -23,7 +23,9 @@ from docstore.storage.memory import open_memory
 MAPS = st.sampled_from([0, 1, 2, MAX_SPACE])
 MULTIMAPS = st.sampled_from([1, 2, 3, MAX_SPACE])
 KEYS = st.one_of(st.sampled_from([b"", b"\0", b"\xff", b"\xff" * 507, b"a" * 507]), st.binary(max_size=2))
-MEMBERS = st.one_of(st.sampled_from([b"\0", b"\xff", b"m" * 507]), st.binary(min_size=1, max_size=2))
+MEMBERS = st.one_of(
+    st.sampled_from([bytes(6), b"\xff" * 6]), st.binary(min_size=1, max_size=2).map(lambda end: end.rjust(6, b"m"))
+)
 VALUES = st.one_of(st.binary(max_size=3), st.sampled_from([b"v" * 2000, b"w" * 9000]))
 ENTRIES = st.tuples(KEYS, MEMBERS)
 BOUNDS = st.tuples(KEYS, st.none() | KEYS, st.booleans())

@@ -52,7 +52,7 @@ def write(engine: LmdbEngine, come: list[Entry], gone: list[Entry]) -> None:
         try:
             with engine.begin_write() as writer:
                 for space in (ENTRIES - 1, ENTRIES + 1):
-                    writer.add_many(space, [(b"a", b"nothing"), (b"z", b"of this")])
+                    writer.add_many(space, [(b"a", b"not it"), (b"z", b"nor it")])
                 writer.put_many(ROWS, [(row_id(number), row_id(number)) for number in range(20_000)])
                 writer.remove_many(ENTRIES, gone)
                 writer.add_many(ENTRIES, come)
@@ -81,7 +81,7 @@ def test_rows_of_entries_are_those_of_the_cursors(engine: LmdbEngine, seed: int)
         write(engine, come, gone)
         kept = (kept - set(gone)) | set(come)
         keys = [*sorted({key for key, _ in kept}), b"", b"a", b"\xff" * 9]
-        some = [*generator.sample(sorted(kept), min(len(kept), 40)), (b"", b"\0"), (b"zz", row_id(7))]
+        some = [*generator.sample(sorted(kept), min(len(kept), 40)), (b"", row_id(0)), (b"zz", row_id(7))]
         some += [(key, row_id(generator.randrange(20_000))) for key, _ in some]
         with engine.begin_read() as reader:
             assert type(reader) is NativeRead
@@ -100,7 +100,7 @@ def test_rows_of_entries_are_those_of_the_cursors(engine: LmdbEngine, seed: int)
 def test_there_is_nothing_in_an_empty_store_or_space(engine: LmdbEngine) -> None:
     with engine.begin_read() as reader:
         for reverse in (False, True):
-            rows = reader.entry_rows(ENTRIES, ROWS, reverse=reverse, after=(b"a", b"b"))
+            rows = reader.entry_rows(ENTRIES, ROWS, reverse=reverse, after=(b"a", row_id(1)))
             assert taken(rows, random.Random(1)) == ([], [], b"")
             assert rows.last is None
 
@@ -115,13 +115,6 @@ def test_what_is_not_there_is_told_apart(engine: LmdbEngine) -> None:
         assert len(rows.present()) == 1
 
 
-def test_an_entry_without_a_row_id_is_an_error_that_says_so(engine: LmdbEngine) -> None:
-    with engine.begin_write() as writer:
-        writer.add_many(ENTRIES, [(b"a", b"more than six")])
-    with engine.begin_read() as reader, pytest.raises(CorruptStoreError, match="a row id of 13 bytes"):
-        reader.entry_rows(ENTRIES, ROWS).next_rows(9)
-
-
 def test_after_its_transaction_it_tells_where_it_was_and_gives_no_more(engine: LmdbEngine) -> None:
     write(engine, [(b"a", row_id(number)) for number in range(300)], [])
     reader = engine.begin_read()
@@ -133,7 +126,12 @@ def test_after_its_transaction_it_tells_where_it_was_and_gives_no_more(engine: L
         rows.next_rows(20)
 
 
-def test_a_key_that_says_to_be_longer_than_any_can_be_is_an_error(engine: LmdbEngine, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("place", "size", "message"), [(-2, 1_500, "a key of 1500 bytes"), (-8, 13, "a row id of 13 bytes, not 6")]
+)
+def test_a_key_or_a_member_of_a_wrong_length_is_an_error(
+    engine: LmdbEngine, tmp_path: Path, place: int, size: int, message: str
+) -> None:
     write(engine, [(b"%05d" % number, row_id(number)) for number in range(4_000)], [])
     engine.close()
     data = bytearray((tmp_path / "store").read_bytes())
@@ -142,10 +140,10 @@ def test_a_key_that_says_to_be_longer_than_any_can_be_is_an_error(engine: LmdbEn
     long = [at for at in places if 16 < at % 4096 < 2_500]  # as many bytes follow in its page
     assert long
     for at in long:
-        data[at - 2 : at] = (1_500).to_bytes(2, "little")
+        data[at + place : at + place + 2] = size.to_bytes(2, "little")
     (tmp_path / "damaged").write_bytes(data)
     other = open_lmdb(tmp_path / "damaged", sync=False)
-    with other.begin_read() as reader, pytest.raises(CorruptStoreError, match="a key of 1500 bytes"):
+    with other.begin_read() as reader, pytest.raises(CorruptStoreError, match=message):
         taken(reader.entry_rows(ENTRIES, ROWS), random.Random(1))
     other.close()
 

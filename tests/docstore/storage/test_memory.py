@@ -67,8 +67,8 @@ def test_deleted_keys_leave_nothing_behind() -> None:
     reader = engine.begin_read()
     with engine.begin_write() as writer:
         writer.delete(17, b"k")
-        writer.add(18, b"k", b"m")
-        writer.remove(18, b"k", b"m")
+        writer.add(18, b"k", b"member")
+        writer.remove(18, b"k", b"member")
     with engine.begin_write() as writer:
         writer.put(17, b"k", b"1")
         reader.abort()
