@@ -121,8 +121,10 @@ class ProcessLock:
         fcntl.flock(self._descriptor, fcntl.LOCK_UN)
 
     def close(self) -> None:
-        """Give up the descriptor, and with it the lock; in the child of a fork, the parent's lock stays."""
-        os.close(self._descriptor)
+        """Give up the descriptor, and with it the lock; in the child of a fork, the parent's lock stays. May be done twice."""
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
 
     def _try_lock(self) -> bool:
         try:

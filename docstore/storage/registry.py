@@ -32,6 +32,7 @@ from lmdb import _envid
 from docstore import native
 from docstore.errors import NotAStoreError, StoreError
 from docstore.limits import MAP_BYTES, MAX_READERS, MIN_MAP_BYTES, READER_CHECK_SECONDS
+from docstore.storage.interrupts import uninterrupted
 from docstore.storage.lock import WriteLock
 from docstore.storage.mapsize import MapGate
 from docstore.storage.place import check_place
@@ -60,7 +61,8 @@ class SharedStore:
     maps: lmdb._Database
     multimaps: lmdb._Database
 
-    def __init__(self, path: str, map_bytes: int | None, *, writable: bool, sync: bool, busy_timeout: float) -> None:
+    def __init__(self, path: str, map_bytes: int | None, *, sync: bool, busy_timeout: float) -> None:
+        """Nothing is open before `open`."""
         self.path = path
         self.holders = 0
         self.forked = False
@@ -80,12 +82,26 @@ class SharedStore:
         """A `LostWrite` for each write transaction that was lost without an end."""
         self.soft = SoftWrites(path)
         self.lock: WriteLock | None = None
+        self.key = (0, 0)
+        """The file's device and inode."""
+
+    def open(self, busy_timeout: float, *, writable: bool) -> None:
+        """Open the file; whatever this raises, and interrupts may come anywhere, is to be followed by `close`."""
         if writable:
             self._open_writable(busy_timeout)
         else:
             self._open(None)
-        found = os.stat(path)  # noqa: PTH116 - nothing else here is a Path
+        found = os.stat(self.path)  # noqa: PTH116 - nothing else here is a Path
         self.key = (found.st_dev, found.st_ino)
+
+    def close(self) -> None:
+        """Close what is open."""
+        with uninterrupted():
+            if hasattr(self, "environment"):
+                self.environment.close()
+            self.snapshot = self.entries_snapshot = None
+            if self.lock is not None:
+                self.lock.close()
 
     def forget_dead_readers(self) -> None:
         """Now and then, free what readers still hold whose process has died: until then the file cannot reuse its pages."""
@@ -110,6 +126,7 @@ class SharedStore:
             try:
                 self._open_writable(busy_timeout)
             except BaseException:
+                self.environment.close()
                 self._open(None)
                 raise
 
@@ -135,16 +152,16 @@ class SharedStore:
             environment.reader_check()
             _check_names(environment, self.path, may_be_new=lock is not None)
             self.catalog, self.maps, self.multimaps = open_databases(environment)
+            self.environment = self.gate.environment = environment
+            self.page_bytes: int = environment.stat()["psize"]
+            self._find_map()
+            self.lock = lock
         except lmdb.Error as error:
             environment.close()
             raise _open_failure(self.path, error) from error
         except BaseException:
             environment.close()
             raise
-        self.environment = self.gate.environment = environment
-        self.page_bytes: int = environment.stat()["psize"]
-        self._find_map()
-        self.lock = lock
 
     def _lose_map(self) -> None:
         """Have nobody read where the map is now."""
@@ -166,14 +183,11 @@ class SharedStore:
 
     def dispose_if_unused(self) -> None:
         """Close the environment when nobody holds the store and no transaction is open."""
-        with _mutex:
+        with _mutex, uninterrupted():
             if self.holders == 0 and not self.gate.has_guests() and _stores.get(self.key) is self:
                 del _stores[self.key]
                 self.soft.stop(wait=False)
-                self.environment.close()
-                self.snapshot = self.entries_snapshot = None
-                if self.lock is not None:
-                    self.lock.close()
+                self.close()
 
 
 def acquire_store(
@@ -185,8 +199,14 @@ def acquire_store(
         store = _known(path)
         writable = not read_only and (not os.path.exists(path) or os.access(path, os.W_OK))  # noqa: PTH110
         if store is None:
-            store = SharedStore(path, map_bytes, writable=writable, sync=sync, busy_timeout=busy_timeout)
-            _stores[store.key] = store
+            store = SharedStore(path, map_bytes, sync=sync, busy_timeout=busy_timeout)
+            try:
+                store.open(busy_timeout, writable=writable)
+                _stores[store.key] = store
+            except BaseException:
+                store.close()
+                _stores.pop(store.key, None)
+                raise
         elif writable and store.lock is None:
             store.make_writable(busy_timeout)
         store.holders += 1
@@ -251,7 +271,8 @@ def _open_failure(path: str, error: lmdb.Error) -> StoreError:
         return NotAStoreError(f"{path} is no store that can be read: {error.reason}.")
     if error.code == errno.EACCES:
         return StoreError(f"{path} cannot be opened: this user may not read it and write its lock file {path}-lock.")
-    return StoreError(f"{path} cannot be opened: {error.reason or error}.")
+    why = error.reason if error.code and error.reason else str(error).removesuffix(".")
+    return StoreError(f"{path} cannot be opened: {why}.")
 
 
 def _before_fork() -> None:

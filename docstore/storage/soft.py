@@ -27,21 +27,18 @@ an interrupt is put off until the write has ended.
 
 from __future__ import annotations
 
-import _signal  # what `signal` wraps: its enums would cost 4 us a write
 import atexit
 import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from signal import SIGINT
-from threading import Lock, Thread, current_thread, get_ident, main_thread
-from types import FrameType
+from collections.abc import Callable
+from threading import Lock, Thread, current_thread, get_ident
 from typing import Any, Final, Protocol, TypeVar, cast
 
 from docstore import faults
 from docstore.errors import BusyError, ClosedError, SoftWritesLostError
 from docstore.limits import SOFT_LARGE_SECONDS, SOFT_SCATTERED_PAGES, SOFT_SCATTERED_SECONDS, SOFT_SECONDS
 from docstore.storage.engine import ReadTransaction, WriteTransaction
+from docstore.storage.interrupts import uninterrupted
 from docstore.storage.lock import FifoLock
 from docstore.storage.overlay import Overlay, SoftWrite
 
@@ -189,7 +186,7 @@ class SoftWrites:
         self, beginner: Beginner, closure: Callable[[WriteTransaction], Result], transaction: SoftWrite
     ) -> Result:
         count, began = transaction.write_count, time.monotonic()
-        with _uninterrupted():
+        with uninterrupted():
             try:
                 result = closure(transaction)
             except BaseException:
@@ -383,21 +380,3 @@ class SoftWrites:
                 self._began, self._due = overlay.began, overlay.began + SOFT_SECONDS
                 overlay.next = following
             self._tell()
-
-
-@contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """A block that Ctrl-C does not break off: what handles it is called at the block's end. Any thread but the main one is
-    never interrupted."""
-    handler = _signal.getsignal(SIGINT) if current_thread() is main_thread() else None
-    if not callable(handler):
-        yield
-        return
-    caught: list[tuple[int, FrameType | None]] = []
-    _signal.signal(SIGINT, lambda number, frame: caught.append((number, frame)))
-    try:
-        yield
-    finally:
-        _signal.signal(SIGINT, handler)
-        if caught:
-            handler(*caught[0])

@@ -45,9 +45,11 @@ class Interrupts:
         """Do some work, interrupted after so long; whether it was."""
         count = len(self.kept)
         try:
-            signal.setitimer(signal.ITIMER_REAL, seconds)
-            work()
-            signal.setitimer(signal.ITIMER_REAL, 0)
+            try:
+                signal.setitimer(signal.ITIMER_REAL, seconds)
+                work()
+            finally:
+                signal.setitimer(signal.ITIMER_REAL, 0)
         except KeyboardInterrupt as error:
             self.kept.append(error)
         return len(self.kept) > count

@@ -14,9 +14,12 @@ from typing import Any
 
 import pytest
 
+from docstore.storage import registry
 from docstore.storage.engine import Engine, WriteTransaction
-from docstore.storage.lmdb import LmdbEngine
+from docstore.storage.lmdb import LmdbEngine, open_lmdb
+from docstore.storage.lock import WriteLock
 from docstore.storage.queue import WriteQueue
+from docstore.storage.registry import SharedStore
 from tests.docstore.storage.processes import hear, start, tell
 
 MAP = 17
@@ -203,3 +206,31 @@ def alarm_interrupts() -> Iterator[None]:
     yield
     signal.setitimer(signal.ITIMER_REAL, 0)
     signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.parametrize("place", ["_check_names", "open_databases", "_find_map", "release", "stat"])
+@pytest.mark.parametrize("is_after", [False, True])
+def test_an_interrupt_while_a_store_is_opened_leaves_nothing_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, is_after: bool
+) -> None:
+    owners: dict[str, Any] = {"_find_map": SharedStore, "release": WriteLock, "stat": os}
+    owner = owners.get(place, registry)
+    real = getattr(owner, place)
+    calls: list[Any] = []
+
+    def interrupted(*given: Any, **named: Any) -> Any:
+        calls.append(given)
+        if is_after:
+            real(*given, **named)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(owner, place, interrupted)
+        with pytest.raises(KeyboardInterrupt) as kept:
+            open_lmdb(tmp_path / "store")
+    assert calls
+    engine = open_lmdb(tmp_path / "store", busy_timeout=1.0)
+    with engine.begin_write() as writer:
+        put(writer)
+    engine.close()
+    del kept

@@ -7,6 +7,7 @@ import threading
 import time
 from pathlib import Path
 
+import lmdb
 import pytest
 
 from docstore.errors import StoreError, StoreFullError, TransactionClosedError, TransactionError
@@ -322,3 +323,12 @@ def test_a_borrowed_value_is_not_copied(lmdb_engine: LmdbEngine) -> None:
         writer.put(17, b"k", b"v" * 5_000)
     with lmdb_engine.begin_read() as reader, reader.borrowed(17, [b"k"]) as found:
         assert type(found[0]) is memoryview
+
+
+def test_a_file_that_the_process_has_open_with_lmdb_itself_is_an_error_that_says_so(tmp_path: Path) -> None:
+    open_lmdb(tmp_path / "store").close()
+    with (
+        lmdb.open(str(tmp_path / "store"), subdir=False, lib_version=0),
+        pytest.raises(StoreError, match=r"cannot be opened: .* is already open in this process"),
+    ):
+        open_lmdb(tmp_path / "store")
