@@ -12,6 +12,7 @@ import pytest
 import docstore
 from docstore.documents import MAX_DOCUMENT_BYTES, decode_document, encode_document
 from docstore.keys import decode_key, encode_key
+from docstore.layout import ROW_ID_BYTES
 from docstore.storage.engine import MAX_KEY_BYTES, MAX_SPACE, MEMBER_BYTES
 from query.geometries import Geometry
 from query.values import MAX_NESTING, MAXVAL, MINVAL, Time, compare, equal
@@ -78,4 +79,5 @@ def test_the_limits_of_the_format_are_those_of_the_code() -> None:
     assert f"at most {MAX_DOCUMENT_BYTES:,} bytes" in section("## Documents")
     assert f"at most {MAX_NESTING} levels" in section("## Documents")
     assert f"at most {MAX_KEY_BYTES} bytes, a member {MEMBER_BYTES}" in section("## Spaces")
+    assert ROW_ID_BYTES == MEMBER_BYTES
     assert MAX_SPACE == 2**32 - 1

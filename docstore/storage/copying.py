@@ -6,6 +6,7 @@ copy does not survive databases with members of one size (`MDB_DUPFIXED`; 0.9.36
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from typing import Final
 
@@ -21,14 +22,14 @@ _RECORD_BYTES: Final = 100
 
 
 def copy_records(store: SharedStore, path: str) -> None:
-    """Write the last commit of a store to a new file, and sync it."""
+    """Write the last commit of a store to a new file, and sync it; FileExistsError where there is one, which may be half a copy."""
+    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))  # less the user's umask, as for any file
     environment = lmdb.open(
         path,
         map_size=store.environment.info()["map_size"],
         subdir=False,
         lock=False,
         sync=False,
-        mode=0o666,  # less the user's umask, as for any file
         max_dbs=len(NAMES),
         lib_version=0,
     )

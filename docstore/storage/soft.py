@@ -3,10 +3,9 @@
 A commit with fsync costs ten times as much as a small write. So writes with soft durability join the *open group*, a write
 transaction that is committed `SOFT_SECONDS` after it began. A write that takes longer than that, an insert of a thousand
 documents say, puts it off until so long after its end, but never beyond `SOFT_LARGE_SECONDS`, or, with entries of indexes,
-`SOFT_SCATTERED_SECONDS`. The group is committed at once
-when anybody else in this process wants to read or to write: so all reads of the process see all its writes, and their order
-is that of the queries. Other processes see them, and find the write lock free, after the commit. What a crash loses is the
-group that was open: whole writes, the last ones, all of them.
+`SOFT_SCATTERED_SECONDS`. The group is committed at once when anybody else in this process wants to read or to write: so all
+reads of the process see all its writes, and their order is that of the queries. Other processes see them, and find the write
+lock free, after the commit. What a crash loses is the group that was open: whole writes, the last ones, all of them.
 
 **While a group is committed** nobody can write to LMDB. So that a loop of small writes does not wait for the disk, they go to
 an `Overlay` meanwhile (`overlay.py`), which the next group takes over: it begins at once, without letting go of the write

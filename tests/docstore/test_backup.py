@@ -84,6 +84,18 @@ def test_what_is_there_is_never_overwritten(path: Path, tmp_path: Path) -> None:
     assert (tmp_path / "other").read_text() == "mine"
 
 
+def test_what_a_killed_copy_has_left_is_no_part_of_another_one(path: Path, tmp_path: Path) -> None:
+    with docstore.connect(path) as db:
+        db.backup(tmp_path / "copy-unfinished")
+        t.get(1).update({"n": 77}).run(db)
+        with pytest.raises(StoreError, match="File exists"):
+            db.backup(tmp_path / "copy")
+        db.backup(tmp_path / "copy")  # what was left is gone
+    with docstore.connect(tmp_path / "copy") as copied:
+        assert t.get(1)["n"].run(copied) == 77
+        assert docstore.check(copied).problems == []
+
+
 def test_no_copy_of_a_store_in_memory_or_closed(path: Path, tmp_path: Path) -> None:
     with docstore.connect() as db, pytest.raises(StoreError, match="in memory"):
         db.backup(tmp_path / "copy")

@@ -105,3 +105,16 @@ def test_a_store_that_cannot_be_made_can_be_made_later(tmp_path: Path, room_byte
     with docstore.connect(path) as db:
         r.table_create("t").run(db)
         assert docstore.check(db).problems == []
+
+
+def test_a_copy_that_does_not_fit_is_an_error_and_leaves_nothing(
+    filled: Connection, other: Other, tmp_path: Path
+) -> None:
+    other("limit_files(100_000)")
+    with pytest.raises(OtherError, match="cannot be copied to") as caught:
+        other(f"db.backup({str(tmp_path / 'copy')!r})")
+    assert caught.value.kind == "StoreError"
+    assert not list(tmp_path.glob("copy*"))
+    filled.backup(tmp_path / "copy")
+    with docstore.connect(tmp_path / "copy") as copied:
+        assert t.count().run(copied) == 2_000

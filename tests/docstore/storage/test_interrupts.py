@@ -208,12 +208,12 @@ def alarm_interrupts() -> Iterator[None]:
     signal.signal(signal.SIGALRM, before)
 
 
-@pytest.mark.parametrize("place", ["_check_names", "open_databases", "_find_map", "release", "stat"])
+@pytest.mark.parametrize("place", ["_check_names", "open_databases", "_find_map", "release"])
 @pytest.mark.parametrize("is_after", [False, True])
 def test_an_interrupt_while_a_store_is_opened_leaves_nothing_open(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, is_after: bool
 ) -> None:
-    owners: dict[str, Any] = {"_find_map": SharedStore, "release": WriteLock, "stat": os}
+    owners: dict[str, Any] = {"_find_map": SharedStore, "release": WriteLock}
     owner = owners.get(place, registry)
     real = getattr(owner, place)
     calls: list[Any] = []
@@ -229,8 +229,8 @@ def test_an_interrupt_while_a_store_is_opened_leaves_nothing_open(
         with pytest.raises(KeyboardInterrupt) as kept:
             open_lmdb(tmp_path / "store")
     assert calls
+    assert kept.value.__traceback__ is not None  # which refers to all that was under way
     engine = open_lmdb(tmp_path / "store", busy_timeout=1.0)
     with engine.begin_write() as writer:
         put(writer)
     engine.close()
-    del kept
