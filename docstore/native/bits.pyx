@@ -217,7 +217,7 @@ cdef class Query:
     cdef float length
 
     def __init__(self, const float[::1] numbers not None, const uint32_t[::1] moves not None, Py_ssize_t size, measure):
-        """`moves` are those of all rounds of the rotation, one after the other (`codes.Rotation`)."""
+        """`moves` are those of all rounds of the rotation, one after the other (`rotation.py`)."""
         cdef Py_ssize_t place
         cdef double length = 1, squares = 0
         if size <= 0 or size % BLOCK or numbers.shape[0] > size:

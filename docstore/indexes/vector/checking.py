@@ -19,12 +19,12 @@ from docstore.indexes.vector.records import (
     MEMBER_PREFIX,
     ORDINAL_PREFIX,
     PLACE,
-    ROTATION_KEY,
     SEGMENT_PREFIX,
     Head,
     member_key,
     ordinal_key,
     read_head,
+    read_rotation,
     unpack_block,
     unpack_list,
     unpack_places,
@@ -57,6 +57,8 @@ def faults(engine: ReadTransaction, space: int, index: VectorIndex) -> Iterator[
 
 def _faults(engine: ReadTransaction, space: int, form: Form, coder: Coder) -> Iterator[str]:
     head = read_head(engine, space, coder.bits)
+    if isinstance(coder, Bits):
+        coder.know(lambda: read_rotation(engine, space, head))
     layout = read_layout(engine, space, form.dimensions)
     if len(layout.numbers) != head.lists:
         yield f"its head tells of {head.lists} lists, and there are {len(layout.numbers)}"
@@ -104,8 +106,6 @@ def _segment_faults(engine: ReadTransaction, space: int, coder: Coder, head: Hea
             return
     if not isinstance(coder, Bits):
         return
-    if engine.get(space, ROTATION_KEY) not in (None, coder.rotation.packed):
-        yield "its record `r` is not the rotation that its dimensions and its seed give"
     last = -1
     for segment in segments:
         codes = alive_in(engine, space, segment, coder.words)

@@ -13,22 +13,20 @@ against the numbers of the query itself, and the best of those by the exact vect
 400, then 60 candidates for 10 results are enough for a recall of 0.98. Fewer than 256 bits tell too little: shorter vectors
 are made as long with zeros before the rotation, and a million of 128 numbers have 0.96 by 640, then 80 candidates.
 
-The rotation follows from the dimensions and the seed, and is part of the format: changing it makes all codes wrong.
+The rotation (`rotation.py`) stands in the store: codes made by another are wrong.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any, Final, Protocol
 
 import numpy as np
-from numpy.random import default_rng
 
 from docstore import native
-from docstore.errors import CorruptStoreError
 from docstore.indexes.vector.reading import Form
+from docstore.indexes.vector.rotation import Rotation, drawn, rotated_size
 from docstore.indexes.vector.scoring import Prepared, Score, joined, prepare, scorer
 from query.vectors import Vector
 
@@ -38,14 +36,8 @@ BITS_FROM: Final = 256
 BITS_FROM_OF_COSINE: Final = 96
 """The same for the measure `cosine`, which signs tell the most of."""
 
-LEAST_BITS: Final = 256
-
 _SURE_BITS: Final = 384
 """Fewer bits tell vectors apart less: of a million of 128 numbers 256 bits and 40 candidates find 0.89, and 80 find 0.96."""
-
-_BLOCK: Final = 64
-
-ROUNDS: Final = 2
 
 _PART: Final = 64
 """Bits that are made numbers at once: new memory costs a process more than the reckoning, and so little is used again."""
@@ -136,14 +128,14 @@ class Bytes:
 
 
 class Bits:
-    """The signs of vectors after a rotation."""
+    """The signs of vectors after a rotation, which has to be known before anything is encoded or chosen."""
 
     exact = False
 
     def __init__(self, form: Form, seed: int) -> None:
         self._form = form
         self._seed = seed
-        self._moves: Any = None
+        self._rotation: Rotation | None = None
         self.bits = rotated_size(form.dimensions)
         self.words = self.bits // 64
         self.code_bytes = 4 + 8 * self.words
@@ -151,8 +143,16 @@ class Bits:
 
     @property
     def rotation(self) -> Rotation:
-        """The rotation, drawn when it is first asked for: that takes half a millisecond."""
-        return rotation_of(self._form.dimensions, self._seed)
+        """The rotation, once it is known."""
+        assert self._rotation is not None
+        return self._rotation
+
+    def know(self, stored: Callable[[], bytes | None]) -> None:
+        """Learn the rotation; `stored` gives that of the store, None of an index without vectors, for which one is drawn."""
+        if self._rotation is None:
+            moves = stored()
+            dimensions = self._form.dimensions
+            self._rotation = drawn(dimensions, self._seed) if moves is None else Rotation(dimensions, moves)
 
     def encode(self, packed: bytes) -> list[bytes]:
         """See `Coder`."""
@@ -177,17 +177,11 @@ class Bits:
         codes[:, 4:] = np.ascontiguousarray(prepared.rows.T).view(np.uint8)
         return _cut(codes.tobytes(), self.code_bytes)
 
-    def chooser(self, query: Vector, stored: Callable[[], bytes | None]) -> BitScorer | NativeBitScorer:
-        """What chooses codes for a query; `stored` gives the record of the rotation."""
+    def chooser(self, query: Vector) -> BitScorer | NativeBitScorer:
+        """What chooses codes for a query."""
         numbers = query.numpy().astype(np.float32, copy=False)
         if native.AVAILABLE:
-            if self._moves is None:
-                self._moves = memoryview(stored() or self.rotation.packed)
-            try:
-                return NativeBitScorer(self._form.measure, numbers, self.bits, self._moves.cast("I"))
-            except (IndexError, TypeError, ValueError):
-                found = bytes(self._moves[:40]).hex()
-                raise CorruptStoreError(f"Expected the rotation of {self.bits} numbers but found {found}.") from None
+            return NativeBitScorer(self._form.measure, numbers, self.rotation)
         if self._form.measure == "cosine":
             wide = numbers.astype(np.float64)
             numbers = (wide / np.sqrt(wide @ wide)).astype(np.float32)
@@ -278,9 +272,9 @@ class BitScorer:
 class NativeBitScorer:
     """The same by compiled code."""
 
-    def __init__(self, measure: str, numbers: Any, size: int, moves: Any) -> None:
+    def __init__(self, measure: str, numbers: Any, rotation: Rotation) -> None:
         kind = measure if measure in native.bits.MEASURES else "l2"
-        self._query = native.bits.Query(numbers, moves, size, kind)
+        self._query = native.bits.Query(numbers, memoryview(rotation.moves).cast("I"), rotation.size, kind)
 
     def part(self, ordinals: Any, prepared: Prepared) -> Any:
         """See `BitScorer`."""
@@ -312,52 +306,6 @@ def coder_of(form: Form, method: str, seed: int) -> Coder:
     if method == "ivfrabitq" or (form.dimensions >= enough and form.type != "int8"):
         return Bits(form, seed)
     return Exact(form)
-
-
-def rotated_size(dimensions: int) -> int:
-    """The numbers of a vector of so many dimensions after its rotation."""
-    return max(LEAST_BITS, -(-dimensions // _BLOCK) * _BLOCK)
-
-
-class Rotation:
-    """A rotation of vectors, as long as the dimensions made up to a multiple of 64, and at least 256 long.
-
-    An index that has codes of bits keeps it as a record too (`packed`), from which compiled code turns a query.
-    """
-
-    def __init__(self, dimensions: int, seed: int) -> None:
-        self.dimensions = dimensions
-        self.size = rotated_size(dimensions)
-        chance = default_rng(seed)
-        self.rounds = [
-            (chance.permutation(self.size), (2 * chance.integers(0, 2, self.size) - 1).astype(np.float32))
-            for _ in range(ROUNDS)
-        ]
-        places = np.arange(_BLOCK, dtype=np.uint8)
-        odd = (
-            np.bitwise_count(places[:, None] & places) & 1
-        )  # Hadamard's matrix is -1 where the places share an odd number
-        self._matrix = (1 - 2 * odd.astype(np.float32)) / np.float32(np.sqrt(_BLOCK))
-
-    @property
-    def packed(self) -> bytes:
-        """For each round, where each number comes from, doubled, and 1 more where its sign changes."""
-        return b"".join([(2 * order + (signs < 0)).astype("<u4").tobytes() for order, signs in self.rounds])
-
-    def turn(self, rows: Any) -> Any:
-        """The rows, rotated."""
-        turned = np.zeros((len(rows), self.size), np.float32)
-        turned[:, : self.dimensions] = rows
-        for order, signs in self.rounds:
-            blocks = (turned[:, order] * signs).reshape(-1, _BLOCK)
-            turned = (blocks @ self._matrix).reshape(len(rows), self.size)
-        return turned
-
-
-@lru_cache(maxsize=16)
-def rotation_of(dimensions: int, seed: int) -> Rotation:
-    """The rotation of an index."""
-    return Rotation(dimensions, seed)
 
 
 def _cut(packed: bytes, size: int) -> list[bytes]:

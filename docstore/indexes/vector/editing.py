@@ -35,6 +35,7 @@ from docstore.indexes.vector.records import (
     pack_list,
     pack_vector_record,
     read_head,
+    read_rotation,
     unpack_block,
     unpack_list,
     unpack_places,
@@ -64,6 +65,8 @@ class Editor:
         self.target = target
         """Vectors of a list at best."""
         self.head = read_head(engine, space, coder.bits)
+        if isinstance(coder, Bits):
+            coder.know(lambda: read_rotation(engine, space, self.head))
         self._layout: Layout | None = None
         self._layout_stamp = b""
         self._capacity = block_capacity(coder.code_bytes)
@@ -331,6 +334,6 @@ class Editor:
     def save(self) -> None:
         """Write the head; of a new index what never changes, too."""
         if not self.head.stamp and isinstance(self.coder, Bits):
-            self.engine.put(self.space, ROTATION_KEY, self.coder.rotation.packed)
+            self.engine.put(self.space, ROTATION_KEY, self.coder.rotation.moves)
         self.head.stamp = new_stamp()
         write_head(self.engine, self.space, self.head)

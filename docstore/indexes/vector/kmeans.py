@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
-from numpy.random import default_rng
 
 ROUNDS: Final = 10
 """After ten rounds of a sample of embeddings recall gains nothing more."""
@@ -37,7 +36,7 @@ def k_means(rows: Any, number: int, seed: int, *, rounds: int = ROUNDS, goes_on:
 
     A centroid that no row is nearest to is put beside that of the most rows, so that it takes half of them.
     """
-    chance = default_rng(seed)
+    chance = np.random.default_rng(seed)
     if len(rows) > SAMPLE * number:
         rows = rows[np.sort(chance.choice(len(rows), SAMPLE * number, replace=False))]
     number = min(number, len(rows))

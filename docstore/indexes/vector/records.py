@@ -8,7 +8,7 @@
 | `b` list, block           | a block: its vectors in 4 bytes, 4 of zero, their ordinals in 8 each, then their codes; little endian |
 | `o` ordinal               | a vector: its document's row id, the vector in packed form                                     |
 | `m` row id of a document  | for each of its vectors: the ordinal in 8 bytes, the list and the block in 4 each               |
-| `r`                       | the rotation of codes of bits: its moves, see `codes.py`, in 4 bytes each, little endian      |
+| `r`                       | the rotation of codes of bits: its moves, see `rotation.py`                           |
 | `s` ordinal               | a segment, see `segments.py`                                                                   |
 | `g` ordinal               | ordinals that are gone from the segment, in 8 bytes each, little endian                       |
 
@@ -105,6 +105,14 @@ def read_head(engine: ReadTransaction, space: int, bits: int | None = None) -> H
             "docstore has made: drop it and create it again."
         )
     return head
+
+
+def read_rotation(engine: ReadTransaction, space: int, head: Head) -> bytes | None:
+    """The moves of an index's rotation (`rotation.py`); None where the index is not written yet."""
+    moves = engine.get(space, ROTATION_KEY)
+    if moves is None and head.stamp:
+        raise CorruptStoreError("Expected a rotation in the record `r` of a vector index but found no such record.")
+    return moves
 
 
 def write_head(engine: WriteTransaction, space: int, head: Head) -> None:

@@ -29,7 +29,7 @@ from docstore.indexes.vector.answers import Answer, Wanted, gather_vectors, pass
 from docstore.indexes.vector.codes import Bits, BitScorer, Bytes, NativeBitScorer, least
 from docstore.indexes.vector.filtering import DOUBTED, LEAST_TESTED, SAMPLED, Gathered, Known, Passing
 from docstore.indexes.vector.lists import State
-from docstore.indexes.vector.records import ROTATION_KEY, ordinal_key, unpack_vector_record, vectors_at
+from docstore.indexes.vector.records import ordinal_key, read_rotation, unpack_vector_record, vectors_at
 from docstore.indexes.vector.scoring import Score, distances, scorer
 from docstore.storage.engine import ReadTransaction
 from query.runtime import Keep
@@ -152,7 +152,8 @@ class Search:
         """Score by codes, where there are such."""
         coder = self.state.coder
         if isinstance(coder, Bits):
-            self._chooser = coder.chooser(self.wanted.query, lambda: self.engine.get(self.state.space, ROTATION_KEY))
+            coder.know(lambda: read_rotation(self.engine, self.state.space, self.state.head))
+            self._chooser = coder.chooser(self.wanted.query)
         elif isinstance(coder, Bytes):
             self._rough = coder.scorer(self.wanted.query)
 

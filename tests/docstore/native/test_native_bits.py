@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from docstore.indexes.vector.codes import BitScorer, NativeBitScorer, Rotation
+from docstore.indexes.vector.codes import BitScorer, NativeBitScorer
+from docstore.indexes.vector.rotation import drawn as rotation_of
 from docstore.indexes.vector.scoring import Prepared
 from docstore.native import bits
 
@@ -40,10 +41,10 @@ def drawn(seed: int, words: int, counts: list[int]) -> Codes:
 
 def both(dimensions: int, measure: str, parts: Codes) -> tuple[BitScorer, Any, NativeBitScorer, Any]:
     """The two that choose for one query, with the codes as each takes them."""
-    rotation = Rotation(dimensions, 5)
+    rotation = rotation_of(dimensions, 5)
     numbers = np.random.default_rng(3).standard_normal(dimensions).astype(np.float32)
     plain = BitScorer(measure, rotation.turn(numbers[None, :])[0])
-    native = NativeBitScorer(measure, numbers, rotation.size, memoryview(rotation.packed).cast("I"))
+    native = NativeBitScorer(measure, numbers, rotation)
     return plain, [plain.part(*one) for one in parts], native, [native.part(*one) for one in parts]
 
 
@@ -89,7 +90,7 @@ def test_the_best_by_rough_scores_are_chosen_and_of_these_the_best_by_better_one
 def test_the_rough_choice_is_that_of_the_least_differing_bits() -> None:
     parts = drawn(6, 4, [513, 512, 2_000])
     _, _, native, native_parts = both(256, "cosine", parts)
-    rotation = Rotation(256, 5)
+    rotation = rotation_of(256, 5)
     numbers = np.random.default_rng(3).standard_normal(256).astype(np.float32)
     words = np.packbits(rotation.turn(numbers[None, :])[0] > 0).view("<u8")
     columns = np.concatenate([part.rows for _, part in parts], axis=1)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
 import docstore
-from docstore import native
 from docstore.errors import CorruptStoreError
-from docstore.indexes.vector import search, segments
-from docstore.indexes.vector.codes import Rotation
+from docstore.indexes.vector import codes, rotation, search, segments
 from docstore.indexes.vector.records import ROTATION_KEY, read_head, segment_key, write_head
 from query.builder import r
 from tests.docstore.vector.oracle import check_nearest
@@ -116,37 +116,57 @@ def test_an_index_with_other_codes_says_so_and_can_be_dropped() -> None:
         assert r.table("t").get_nearest(vectors[3], index="v", max_results=1).run(db)[0]["doc"]["id"] == 3
 
 
-def test_the_rotation_stands_in_the_store_and_is_drawn_where_it_does_not(tmp_path: Path) -> None:
-    def change(db: docstore.Connection, data: bytes | None) -> bytes | None:
-        with db.store.begin_write() as transaction:
-            space = transaction.catalog.table("test", "t").index("v").space
-            before = transaction.writer.get(space, ROTATION_KEY)
-            transaction.writer.delete(space, ROTATION_KEY)
-            if data is not None:
-                transaction.writer.put(space, ROTATION_KEY, data)
-            return before
+def change_rotation(path: Path, data: bytes | None) -> bytes:
+    """Replace the record of the rotation, or take it away; the one that was there."""
+    with docstore.connect(path) as db, db.store.begin_write() as transaction:
+        space = transaction.catalog.table("test", "t").index("v").space
+        before = transaction.writer.get(space, ROTATION_KEY)
+        transaction.writer.delete(space, ROTATION_KEY)
+        if data is not None:
+            transaction.writer.put(space, ROTATION_KEY, data)
+        return cast(bytes, before)
 
+
+def test_codes_are_made_and_read_by_the_rotation_of_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not by what is drawn from the seed: another version of NumPy may draw something else."""
+    with docstore.connect(tmp_path / "store") as db:
+        vectors = table_of(db, 400)
+        query = r.table("t").get_nearest(vectors[3], index="v", max_results=10)["doc"]["id"]
+        wanted = query.run(db)
+    monkeypatch.setattr(codes, "drawn", lambda dimensions, seed: rotation.drawn(dimensions, seed + 1))
+    with docstore.connect(tmp_path / "store") as db:
+        assert query.run(db) == wanted
+        r.table("t").insert({"id": 400, "v": r.vector(vectors[3])}).run(db)
+        assert set(query.limit(2).run(db)) == {3, 400}
+        assert docstore.check(db).problems == []
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        (lambda data: None, "found no such record"),
+        (lambda data: data[:-4], "found 2044 bytes"),
+        (lambda data: data[4:8] + data[4:], "found 2048 bytes: [0-9a-f]{32}"),
+        (lambda data: data[:-4] + b"\0\2\0\0", "found 2048 bytes"),
+    ],
+)
+def test_a_rotation_that_is_none_is_told(tmp_path: Path, change: Callable[[bytes], bytes | None], found: str) -> None:
     with docstore.connect(tmp_path / "store") as db:
         query = r.table("t").get_nearest(table_of(db, 400)[3], index="v", max_results=10)["doc"]["id"]
         wanted = query.run(db)
-        stored = change(db, None)
-        assert stored == Rotation(8, rotation_seed(db)).packed
+    before = change_rotation(tmp_path / "store", b"")
+    change_rotation(tmp_path / "store", change(before))
+    with docstore.connect(tmp_path / "store") as db:
+        for failing in (query, r.table("t").get(3).delete()):
+            with pytest.raises(CorruptStoreError, match=f"Expected a rotation.* but {found}"):
+                failing.run(db)
+        assert any(re.search(f"Expected a rotation.* but {found}", one) for one in docstore.check(db).problems)
+    change_rotation(tmp_path / "store", before)
     with docstore.connect(tmp_path / "store") as db:
         assert query.run(db) == wanted
-        assert docstore.check(db).problems == []
-        change(db, stored[:-4] + b"\0\0\0\0")
-        assert any("record `r` is not the rotation" in one for one in docstore.check(db).problems)
-        change(db, stored[:-4] + b"\0\2\0\0")
+    change_rotation(tmp_path / "store", rotation.drawn(8, 1).moves)
     with docstore.connect(tmp_path / "store") as db:
-        if native.AVAILABLE:
-            with pytest.raises(CorruptStoreError, match="Expected the rotation of 256 numbers"):
-                query.run(db)
-        change(db, stored)
-
-
-def rotation_seed(db: docstore.Connection) -> int:
-    with db.store.begin_read() as transaction:
-        return cast(int, transaction.catalog.table("test", "t").index("v").options["seed"])
+        assert any("is not the one of its record" in one for one in docstore.check(db).problems)
 
 
 def test_the_check_tells_of_a_code_that_is_not_its_vectors() -> None:
