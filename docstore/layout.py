@@ -35,7 +35,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 
 from docstore.errors import CorruptStoreError, StoreError
 
-FORMAT_VERSION: Final = 4
+FORMAT_VERSION: Final = 5
 FIRST_FREE_SPACE: Final = 16
 """Spaces 1 to 15 are kept for what all tables share: changefeeds, jobs."""
 

@@ -55,6 +55,23 @@ cdef extern from *:
 
     typedef void (*Differing)(const char *, Py_ssize_t, const uint64_t *, Py_ssize_t, uint64_t *, Py_ssize_t);
     static Differing differing_of(int wide) { return wide ? differing_by_eight : differing_by_one; }
+
+    /* Scores of codes in the place of their differing bits, as numbers without a sign that order as they do: the length
+       times the difference of so many times the length and what a table has for the bits. */
+    #define SCALE                                                                                                 \\
+        (uint64_t *scores, Py_ssize_t count, const float *lengths, const float *table, float squares) {           \\
+            for (Py_ssize_t place = 0; place < count; place++) {                                                  \\
+                union { float number; int32_t bits; } score;                                                      \\
+                score.number = lengths[place] * (squares * lengths[place] - table[scores[place]]);                \\
+                scores[place] = (uint32_t) (score.bits ^ (score.bits >> 31 | INT32_MIN));                         \\
+            }                                                                                                     \\
+        }
+
+    static void scale_by_one SCALE
+    FOR("avx512f,avx512bw,avx512vl,avx512dq,prefer-vector-width=512") static void scale_by_eight SCALE
+
+    typedef void (*Scale)(uint64_t *, Py_ssize_t, const float *, const float *, float);
+    static Scale scale_of(int wide) { return wide ? scale_by_eight : scale_by_one; }
     #define prefetch(p) __builtin_prefetch(p)
 
     #if defined(__linux__)
@@ -76,6 +93,8 @@ cdef extern from *:
     bint has_popcnt() nogil
     bint has_wide() nogil
     Differing differing_of(bint wide) nogil
+    ctypedef void (*Scale)(uint64_t*, Py_ssize_t, const float*, const float*, float) noexcept nogil
+    Scale scale_of(bint wide) nogil
     void prefetch(const void* at) nogil
     void populate(const char* at, size_t size) nogil
 
@@ -93,12 +112,13 @@ cdef uint32_t LEFT_OUT = 0xFFFFFFFF  # the score of a vector that is not wanted;
 MEASURES = ("cosine", "inner_product", "l2")
 
 cdef Differing differing = differing_of(has_wide())
+cdef Scale scale = scale_of(has_wide())
 
 
 def use_wide(bint wanted):
     """Whether eight words are compared at once, where the processor can: for the tests of the other way."""
-    global differing
-    differing = differing_of(wanted and has_wide())
+    global differing, scale
+    differing, scale = differing_of(wanted and has_wide()), scale_of(wanted and has_wide())
 
 
 cdef class Part:
@@ -212,14 +232,18 @@ cdef class Query:
     cdef float* turned
     cdef uint64_t* words
     cdef float* sums  # of each four numbers, by the bits that choose among them
-    cdef float* cosines  # by differing bits
+    cdef float* table  # by differing bits: the cosine times the query's length, twice where distances are squares
     cdef float total
     cdef float length
+    cdef float hope
 
-    def __init__(self, const float[::1] numbers not None, const uint32_t[::1] moves not None, Py_ssize_t size, measure):
-        """`moves` are those of all rounds of the rotation, one after the other (`rotation.py`)."""
+    def __init__(
+        self, const float[::1] numbers not None, const uint32_t[::1] moves not None, Py_ssize_t size, measure, float hope
+    ):
+        """`moves` are those of all rounds of the rotation, one after the other (`rotation.py`); `hope` is what is added to
+        each cosine by signs against numbers.
+        """
         cdef Py_ssize_t place
-        cdef double length = 1, squares = 0
         if size <= 0 or size % BLOCK or numbers.shape[0] > size:
             raise ValueError(f"Expected at most {size} numbers, in blocks of {BLOCK}, but found {numbers.shape[0]}.")
         self.measure = MEASURES.index(measure)
@@ -227,17 +251,14 @@ cdef class Query:
         self.turned = <float*> malloc(2 * size * sizeof(float))
         self.words = <uint64_t*> malloc(size >> 3)
         self.sums = <float*> malloc((size >> 2) * NIBBLE * sizeof(float))
-        self.cosines = <float*> malloc((size + 1) * sizeof(float))
-        if not (self.turned and self.words and self.sums and self.cosines):
+        self.table = <float*> malloc((size + 1) * sizeof(float))
+        if not (self.turned and self.words and self.sums and self.table):
             raise MemoryError
         if moves.shape[0] % size:
             raise ValueError(f"Expected rounds for {size} numbers but found one for {moves.shape[0] % size}.")
-        if self.measure == 0:
-            for place in range(numbers.shape[0]):
-                squares += <double> numbers[place] * numbers[place]
-            length = sqrt(squares) or 1
+        self.hope = hope
         for place in range(size):
-            self.turned[place] = <float> (numbers[place] / length) if place < numbers.shape[0] else 0.0
+            self.turned[place] = numbers[place] if place < numbers.shape[0] else 0.0
         for place in range(0, moves.shape[0], size):
             self._turn(&moves[place])
         self._know()
@@ -246,7 +267,7 @@ cdef class Query:
         free(self.turned)
         free(self.words)
         free(self.sums)
-        free(self.cosines)
+        free(self.table)
 
     cdef int _turn(self, const uint32_t* moves) except -1:
         """One round of the rotation: a permutation, signs, and Hadamard's matrix in each block."""
@@ -288,10 +309,11 @@ cdef class Query:
                     (four[0] if bits & 8 else 0) + (four[1] if bits & 4 else 0)
                     + (four[2] if bits & 2 else 0) + (four[3] if bits & 1 else 0)
                 )
-        if self.measure:
-            for place in range(self.size + 1):
-                self.cosines[place] = <float> cos(place * 3.141592653589793 / self.size)
         self.total, self.length = <float> total, <float> sqrt(squares)
+        for place in range(self.size + 1):
+            self.table[place] = <float> (cos(place * 3.141592653589793 / self.size) * sqrt(squares))
+            if self.measure != 1:
+                self.table[place] *= 2
 
     cdef inline float _scaled(self, float cosine, float length) noexcept nogil:
         cdef float product = cosine * length * self.length
@@ -299,11 +321,8 @@ cdef class Query:
 
     cdef void _rough(self, Span* span, Py_ssize_t at, Py_ssize_t count, uint64_t* scores) noexcept nogil:
         """The scores of some codes by differing bits, in an order without signs."""
-        cdef Py_ssize_t place
         differing(span.rows + 8 * at, span.stride, self.words, self.size >> 6, scores, count)
-        if self.measure:
-            for place in range(count):
-                scores[place] = _ordered(self._scaled(self.cosines[scores[place]], span.lengths[at + place]))
+        scale(scores, count, span.lengths + at, self.table, <float> (self.measure != 1))
 
     cdef float _better(self, Found* found) noexcept nogil:
         """The score of a code by its signs against numbers."""
@@ -320,7 +339,7 @@ cdef class Query:
                 sums += 2 * NIBBLE
         cdef float cosine = (2 * (even + odd) - self.total) / (self.length * <float> sqrt(self.size) + <float> 1e-30)
         # A vector and its signs, made as long, have a cosine of about the root of 2 / pi.
-        return -cosine if self.measure == 0 else self._scaled(cosine * <float> 1.2533, found.span.lengths[found.place])
+        return self._scaled(cosine * <float> 1.2533 + self.hope, found.span.lengths[found.place])
 
     def best(
         self, list parts not None, const unsigned char[::1] left_out, Py_ssize_t rough,

@@ -8,6 +8,7 @@ import numpy as np
 
 from docstore.documents import decode_document
 from docstore.errors import CorruptStoreError
+from docstore.indexes.vector.centering import coder_in
 from docstore.indexes.vector.codes import Bits, Coder
 from docstore.indexes.vector.index import VectorIndex
 from docstore.indexes.vector.lists import read_layout
@@ -24,7 +25,6 @@ from docstore.indexes.vector.records import (
     member_key,
     ordinal_key,
     read_head,
-    read_rotation,
     unpack_block,
     unpack_list,
     unpack_places,
@@ -57,8 +57,7 @@ def faults(engine: ReadTransaction, space: int, index: VectorIndex) -> Iterator[
 
 def _faults(engine: ReadTransaction, space: int, form: Form, coder: Coder) -> Iterator[str]:
     head = read_head(engine, space, coder.bits)
-    if isinstance(coder, Bits):
-        coder.know(lambda: read_rotation(engine, space, head))
+    coder = coder_in(engine, space, coder, head)
     layout = read_layout(engine, space, form.dimensions)
     if len(layout.numbers) != head.lists:
         yield f"its head tells of {head.lists} lists, and there are {len(layout.numbers)}"

@@ -14,10 +14,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from docstore.errors import CorruptStoreError
+from docstore.indexes.vector.centering import CENTERED_FROM, coder_in, middle_of
 from docstore.indexes.vector.codes import Bits, Coder
 from docstore.indexes.vector.lists import Layout, keep_layout, known_layout, packed_list
 from docstore.indexes.vector.reading import Form
 from docstore.indexes.vector.records import (
+    MIDDLE_KEY,
     PLACE,
     ROTATION_KEY,
     block_capacity,
@@ -35,7 +37,6 @@ from docstore.indexes.vector.records import (
     pack_list,
     pack_vector_record,
     read_head,
-    read_rotation,
     unpack_block,
     unpack_list,
     unpack_places,
@@ -61,12 +62,11 @@ class Editor:
         self.engine = engine
         self.space = space
         self.form = form
-        self.coder = coder
+        self.head = read_head(engine, space, coder.bits)
+        self._coder = coder
+        self.coder = coder_in(engine, space, coder, self.head)
         self.target = target
         """Vectors of a list at best."""
-        self.head = read_head(engine, space, coder.bits)
-        if isinstance(coder, Bits):
-            coder.know(lambda: read_rotation(engine, space, self.head))
         self._layout: Layout | None = None
         self._layout_stamp = b""
         self._capacity = block_capacity(coder.code_bytes)
@@ -188,6 +188,14 @@ class Editor:
         numbers = [0, *self.new_lists(len(centroids) - 1)]
         self.head.lists = len(numbers)
         self.set_centroids(dict(zip(numbers, centroids, strict=True)))
+        if isinstance(self.coder, Bits):
+            self.set_middle(middle_of(centroids))
+
+    def set_middle(self, middle: Any) -> None:
+        """Have codes be taken from another middle; there must be none yet, or all must be made anew."""
+        self.engine.put(self.space, MIDDLE_KEY, middle.tobytes())
+        self.head.middle = new_stamp()
+        self.coder = coder_in(self.engine, self.space, self._coder, self.head)
 
     def add(self, rows: Sequence[tuple[bytes, bytes]]) -> None:
         """Put in new vectors, each (document's key, packed), those of one document side by side."""
@@ -199,10 +207,29 @@ class Editor:
             self.space,
             [(ordinal_key(one.ordinal), pack_vector_record(one.member, one.row)) for one in members],
         )
-        codes = self.coder.encode(b"".join([one.row for one in members]))
+        packed = b"".join([one.row for one in members])
+        if isinstance(self.coder, Bits) and not self.head.middle and self.head.vectors >= CENTERED_FROM:
+            self._center(packed)
+        codes = self.coder.encode(packed)
         if isinstance(self.coder, Bits):
             SegmentEditor(self.engine, self.space, self.head, self.coder).add(first, b"".join(codes))
         self.put(members, self.places([one.row for one in members]), codes, are_new=True)
+
+    def _center(self, fresh: bytes) -> None:
+        """Have all codes be taken from the middle of what is there and of packed vectors that come: once in an index's life."""
+        lists = [(number, self.members_of(number)) for number in self.layout.numbers if self.size_of(number)]
+        members = [one for _, some in lists for one in some]
+        self.set_middle(middle_of(self.form.for_lists(b"".join([one.row for one in members]) + fresh)))
+        coder = self.coder
+        assert isinstance(coder, Bits)
+        for number, _ in lists:
+            self.empty(number)
+        codes = coder.encode(b"".join([one.row for one in members]))
+        self.put(members, [number for number, some in lists for _ in some], codes)
+        ordered = sorted(zip([one.ordinal for one in members], codes, strict=True))
+        SegmentEditor(self.engine, self.space, self.head, coder).renew(
+            *zip(*ordered, strict=True) if ordered else ((), ())
+        )
 
     def places(self, rows: Sequence[bytes]) -> list[int]:
         """The list that each packed vector belongs into."""

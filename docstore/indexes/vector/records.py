@@ -9,6 +9,7 @@
 | `o` ordinal               | a vector: its document's row id, the vector in packed form                                     |
 | `m` row id of a document  | for each of its vectors: the ordinal in 8 bytes, the list and the block in 4 each               |
 | `r`                       | the rotation of codes of bits: its moves, see `rotation.py`                           |
+| `a`                       | the middle that codes of bits are taken from: its numbers as float32, little endian           |
 | `s` ordinal               | a segment, see `segments.py`                                                                   |
 | `g` ordinal               | ordinals that are gone from the segment, in 8 bytes each, little endian                       |
 
@@ -41,6 +42,7 @@ BLOCK_PREFIX: Final = b"b"
 ORDINAL_PREFIX: Final = b"o"
 MEMBER_PREFIX: Final = b"m"
 ROTATION_KEY: Final = b"r"
+MIDDLE_KEY: Final = b"a"
 SEGMENT_PREFIX: Final = b"s"
 GONE_PREFIX: Final = b"g"
 
@@ -75,6 +77,8 @@ class Head:
     """Lists that have become too long or too short, for a later writer to mend."""
     bits: int = 0
     """The bits of a code, 0 where it has numbers."""
+    middle: bytes = b""
+    """New with the middle that codes of bits are taken from; empty where that is zero."""
     segments: list[list[Any]] = field(default_factory=list)
     """Of each segment its first ordinal, its stamp, its vectors, and how many of these are gone (`segments.py`)."""
 
@@ -113,6 +117,20 @@ def read_rotation(engine: ReadTransaction, space: int, head: Head) -> bytes | No
     if moves is None and head.stamp:
         raise CorruptStoreError("Expected a rotation in the record `r` of a vector index but found no such record.")
     return moves
+
+
+def read_middle(engine: ReadTransaction, space: int, head: Head, dimensions: int) -> Any:
+    """The middle that the codes of an index are taken from; None where that is zero."""
+    if not head.middle:
+        return None
+    data = engine.get(space, MIDDLE_KEY)
+    found = np.frombuffer(data or b"", "<f4") if len(data or b"") == 4 * dimensions else None
+    if found is None or not np.isfinite(found).all():
+        what = "no such record" if data is None else f"{len(data)} bytes: {data[:16].hex()}"
+        raise CorruptStoreError(
+            f"Expected {dimensions} finite numbers in the record `a` of a vector index but found {what}."
+        )
+    return found
 
 
 def write_head(engine: WriteTransaction, space: int, head: Head) -> None:

@@ -26,10 +26,11 @@ import numpy as np
 from docstore.catalog import TableDefinition
 from docstore.indexes.base import decoder
 from docstore.indexes.vector.answers import Answer, Wanted, gather_vectors, passing_of, there, with_documents
+from docstore.indexes.vector.centering import coder_in
 from docstore.indexes.vector.codes import Bits, BitScorer, Bytes, NativeBitScorer, least
 from docstore.indexes.vector.filtering import DOUBTED, LEAST_TESTED, SAMPLED, Gathered, Known, Passing
 from docstore.indexes.vector.lists import State
-from docstore.indexes.vector.records import ordinal_key, read_rotation, unpack_vector_record, vectors_at
+from docstore.indexes.vector.records import ordinal_key, unpack_vector_record, vectors_at
 from docstore.indexes.vector.scoring import Score, distances, scorer
 from docstore.storage.engine import ReadTransaction
 from query.runtime import Keep
@@ -51,7 +52,10 @@ FAR: Final = 4
 """How many times as many lists are searched with a filter at first, and at most when all is beyond `max_dist`."""
 
 FILTERED: Final = 8
-"""How many times as many candidates are taken when too few were."""
+"""How many times as many candidates are taken with a filter at first."""
+
+GROWTH: Final = 4
+"""How many times as many when too few were."""
 
 PASSING: Final = 8
 """How many times as many candidates by codes are looked at that pass a filter: with 1, one far from the query has 0.94."""
@@ -59,15 +63,22 @@ PASSING: Final = 8
 SPARE: Final = 8
 """Candidates beyond those wanted whose exact distances are reckoned: scores are of float32."""
 
+DOUBTFUL: Final = 64
+"""How many times as many candidates by codes are looked at where these may be nearer than what was found."""
+
 SCANNED_BYTES: Final = 16 * 2**20
 """Codes of bits that are all scored, without a look at centroids: 300,000 of 384 numbers, in a millisecond."""
 
 REFINED: Final = 2
 REFINED_LEAST: Final = 20
-"""Candidates by codes whose vectors are read: so many for each answer, and some."""
+"""Candidates by codes whose vectors are read at first: so many for each answer, and some."""
 
-ROUGH: Final = 8
-"""Candidates by bits for each of them that are scored anew by signs against numbers."""
+WIDE: Final = 2
+"""How many times as many are chosen, to be read where those do not suffice."""
+
+ROUGH: Final = 4
+MORE_ROUGH: Final = 8
+"""Candidates by bits for each that is chosen, which are scored anew by signs against numbers: at first, and after that."""
 
 
 Fetch = Callable[[Any], tuple[list[bytes], bytes]]
@@ -103,6 +114,7 @@ class Search:
         """The codes of bits that were looked at, for the chooser."""
         self._gone: Any = None
         self._candidates = (REFINED * wanted.results + REFINED_LEAST) * state.coder.doubt
+        self._share = ROUGH
         self._is_beyond = False
         self._is_enough = False
 
@@ -152,8 +164,7 @@ class Search:
         """Score by codes, where there are such."""
         coder = self.state.coder
         if isinstance(coder, Bits):
-            coder.know(lambda: read_rotation(self.engine, self.state.space, self.state.head))
-            self._chooser = coder.chooser(self.wanted.query)
+            self._chooser = coder_in(self.engine, self.state.space, coder, self.state.head).chooser(self.wanted.query)
         elif isinstance(coder, Bytes):
             self._rough = coder.scorer(self.wanted.query)
 
@@ -211,7 +222,7 @@ class Search:
 
     def _answers_by_codes(self, best: Callable[[int], tuple[Any, Any]]) -> list[Answer] | None:
         """The answers among the candidates that are best by their codes, of more of these until there are enough."""
-        kept = self._candidates
+        kept = WIDE * self._candidates
         if self.wanted.keep is not None:
             kept *= FILTERED
         while True:
@@ -220,7 +231,8 @@ class Search:
             enough = answers is not None and len(answers) >= self.wanted.results and self._is_enough
             if answers is None or enough or self._is_beyond or kept >= sum(map(len, self._ordinals)):
                 return answers
-            kept *= FILTERED
+            kept *= GROWTH
+            self._share = MORE_ROUGH
 
     def _best_bytes(self, scores: Any, kept: int) -> tuple[Any, Any]:
         """The best of what passes the filter, by codes of a byte a number, and their ordinals."""
@@ -235,7 +247,7 @@ class Search:
         if self._passing is not None:
             refused = ~self._passing.among(_joined(self._ordinals))
             left_out = refused if left_out is None else refused | left_out
-        return self._chooser.best(self._parts, left_out, ROUGH * kept, kept)
+        return self._chooser.best(self._parts, left_out, self._share * kept, kept)
 
     def _those_passing(self, scores: Any, ordinals: Any) -> tuple[Any, Any]:
         """Of some candidates those that pass the filter, where it is known which do."""
@@ -343,12 +355,27 @@ class Search:
                     self._test(list(nearest), keep, tested, refused)
             found |= {member: dist for member, dist in nearest.items() if member not in refused}
             self._is_beyond = wanted.max_dist is not None and max(dists, default=0.0) > wanted.max_dist
-            if len(found) >= enough or (self._is_beyond and min(dists) > cast(float, wanted.max_dist)):
+            is_sure = self._is_sure(scores[places], found)
+            if (len(found) >= enough and is_sure) or (self._is_beyond and min(dists) > cast(float, wanted.max_dist)):
                 break
             if keep is not None and self._prefers_scan(enough, len(found), len(tested), keep):
                 return None
-        self._is_enough = keep is None or len(found) >= enough
+        self._is_enough = is_sure and (keep is None or len(found) >= enough)
         return with_documents(self.engine, self.table, found, wanted.results)
+
+    def _is_sure(self, scores: Any, found: dict[bytes, float]) -> bool:
+        """Whether candidates after those with these scores have hardly a chance to be among the nearest.
+
+        By many that have, codes tell too little of these vectors: then it is left at that.
+        """
+        results = self.wanted.results
+        if self._chooser is None or len(found) >= DOUBTFUL * self._candidates:
+            return True
+        farthest = self.wanted.max_dist
+        if len(found) >= results:
+            farthest = float(np.partition(np.fromiter(found.values(), float, len(found)), results - 1)[results - 1])
+        bound = None if farthest is None else self._chooser.bound(farthest)
+        return bound is None or not len(scores) or float(scores.max()) > bound
 
     def _test(self, members: list[bytes], keep: Keep, tested: set[bytes], refused: set[bytes]) -> None:
         """Note which documents the filter refuses, of those not tested yet."""
@@ -394,7 +421,7 @@ def measured_recall(engine: ReadTransaction, state: State, table: TableDefinitio
             query = Vector.packed(form.type, unpack_vector_record(record[1])[1], form.dimensions)
             found = Search(engine, state, table, Wanted(query, _NEAREST)).by_lists(tuple)
             exact = Search(engine, state, table, Wanted(query, _NEAREST, exact=True)).by_lists(tuple)
-            bound = exact[-1][0] * (1 + 1e-9) if exact else 0.0
+            bound = exact[-1][0] + 1e-9 * abs(exact[-1][0]) if exact else 0.0
             shares.append(sum([dist <= bound for dist, _ in found]) / max(1, len(exact)))
     return round(sum(shares) / max(1, len(shares)), 4)
 

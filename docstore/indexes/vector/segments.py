@@ -140,6 +140,14 @@ class SegmentEditor:
                 self._write(len(self._segments) - FAN, FAN)
         self._save()
 
+    def renew(self, ordinals: Sequence[int], codes: Sequence[bytes]) -> None:
+        """Have these codes, in the order of their ordinals, in the place of all."""
+        if not self._segments:
+            return
+        prepared = self._coder.prepare(b"".join(codes))
+        self._write(0, len(self._segments), Codes(np.array(ordinals, "<u8"), prepared), keep=False)
+        self._save()
+
     def remove(self, ordinals: Sequence[int]) -> None:
         """Note that vectors are gone."""
         starts = [one.first for one in self._segments]
@@ -170,10 +178,10 @@ class SegmentEditor:
         both = place > 0 and self._segments[place - 1].alive + self._segments[place].alive <= LARGEST // 2
         self._write(place - both, 1 + both)
 
-    def _write(self, place: int, count: int, fresh: Codes | None = None) -> None:
-        """Put what is left of some segments, and new codes behind it, in their place: in as few as can be."""
+    def _write(self, place: int, count: int, fresh: Codes | None = None, *, keep: bool = True) -> None:
+        """Put what is left of some segments, if it is kept, and new codes behind it, in their place: in as few as can be."""
         old = self._segments[place : place + count]
-        parts = [alive_in(self._engine, self._space, one, self._coder.words) for one in old if one.alive]
+        parts = [alive_in(self._engine, self._space, one, self._coder.words) for one in old if keep and one.alive]
         for one in old:
             self._engine.delete(self._space, segment_key(one.first))
             if one.gone:

@@ -43,8 +43,8 @@ def both(dimensions: int, measure: str, parts: Codes) -> tuple[BitScorer, Any, N
     """The two that choose for one query, with the codes as each takes them."""
     rotation = rotation_of(dimensions, 5)
     numbers = np.random.default_rng(3).standard_normal(dimensions).astype(np.float32)
-    plain = BitScorer(measure, rotation.turn(numbers[None, :])[0])
-    native = NativeBitScorer(measure, numbers, rotation)
+    plain = BitScorer(measure, numbers, rotation, 0.0)
+    native = NativeBitScorer(measure, numbers, rotation, 0.0)
     return plain, [plain.part(*one) for one in parts], native, [native.part(*one) for one in parts]
 
 
@@ -87,9 +87,12 @@ def test_the_best_by_rough_scores_are_chosen_and_of_these_the_best_by_better_one
     assert native.best(native_parts, np.ones(5_000, np.bool_), rough, kept)[0].tolist() == []
 
 
-def test_the_rough_choice_is_that_of_the_least_differing_bits() -> None:
-    parts = drawn(6, 4, [513, 512, 2_000])
-    _, _, native, native_parts = both(256, "cosine", parts)
+@pytest.mark.parametrize("measure", ["cosine", "inner_product"])
+def test_the_rough_choice_is_that_of_the_least_differing_bits(measure: str) -> None:
+    parts = [
+        (ordinals, Prepared(one.rows, np.ones_like(one.squares))) for ordinals, one in drawn(6, 4, [513, 512, 2_000])
+    ]
+    _, _, native, native_parts = both(256, measure, parts)
     rotation = rotation_of(256, 5)
     numbers = np.random.default_rng(3).standard_normal(256).astype(np.float32)
     words = np.packbits(rotation.turn(numbers[None, :])[0] > 0).view("<u8")
@@ -102,7 +105,7 @@ def test_the_rough_choice_is_that_of_the_least_differing_bits() -> None:
 def test_what_does_not_fit_is_an_error() -> None:
     ((ordinals, prepared),) = drawn(5, 4, [10])
     none = np.empty(0, np.uint32)
-    query = bits.Query(np.ones(256, np.float32), none, 256, "cosine")
+    query = bits.Query(np.ones(256, np.float32), none, 256, "cosine", 0.0)
     part = bits.Part(prepared.rows, ordinals, prepared.squares)
     room = np.empty(5, np.float32), np.empty(5, np.uint64)
     part.fetch()  # says nothing, whatever the memory is
@@ -117,8 +120,8 @@ def test_what_does_not_fit_is_an_error() -> None:
     with pytest.raises(TypeError):
         query.best([ordinals], None, 10, *room)
     with pytest.raises(ValueError, match="Expected at most 128 numbers, in blocks of 64, but found 256"):
-        bits.Query(np.ones(256, np.float32), none, 128, "cosine")
+        bits.Query(np.ones(256, np.float32), none, 128, "cosine", 0.0)
     with pytest.raises(IndexError):
-        bits.Query(np.ones(64, np.float32), np.full(64, 128, np.uint32), 64, "cosine")
+        bits.Query(np.ones(64, np.float32), np.full(64, 128, np.uint32), 64, "cosine", 0.0)
     with pytest.raises(ValueError, match="Expected rounds for 64 numbers but found one for 3"):
-        bits.Query(np.ones(64, np.float32), np.zeros(67, np.uint32), 64, "cosine")
+        bits.Query(np.ones(64, np.float32), np.zeros(67, np.uint32), 64, "cosine", 0.0)

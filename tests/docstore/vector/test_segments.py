@@ -43,9 +43,12 @@ def table_of(db: docstore.Connection, count: int) -> dict[int, Any]:
 def test_small_segments_become_large_ones() -> None:
     with docstore.connect() as db:
         table_of(db, 0)
-        for start in range(0, 2_500, 50):
+        for start in range(0, 950, 50):
             insert(db, {start + key: one for key, one in drawn(50, 8).items()})
-        assert sizes(db) == [(1_800, 0), (250, 0), (250, 0), (200, 0)]
+        assert sizes(db) == [(250, 0), (250, 0), (250, 0), (200, 0)]
+        for start in range(950, 2_950, 50):
+            insert(db, {start + key: one for key, one in drawn(50, 8).items()})
+        assert sizes(db) == [(2_500, 0), (250, 0), (200, 0)]
         assert docstore.check(db).problems == []
 
 
