@@ -27,10 +27,10 @@ from docstore.catalog import TableDefinition
 from docstore.indexes.base import decoder
 from docstore.indexes.vector.answers import Answer, Wanted, gather_vectors, passing_of, there, with_documents
 from docstore.indexes.vector.centering import coder_in
-from docstore.indexes.vector.codes import Bits, BitScorer, Bytes, NativeBitScorer, least
+from docstore.indexes.vector.codes import HOPE, HOPE_IN_LISTS, Bits, BitScorer, Bytes, NativeBitScorer, least
 from docstore.indexes.vector.filtering import DOUBTED, LEAST_TESTED, SAMPLED, Gathered, Known, Passing
 from docstore.indexes.vector.lists import State
-from docstore.indexes.vector.records import ordinal_key, unpack_vector_record, vectors_at
+from docstore.indexes.vector.records import member_key, ordinal_key, unpack_places, unpack_vector_record, vectors_at
 from docstore.indexes.vector.scoring import Score, distances, scorer
 from docstore.storage.engine import ReadTransaction
 from query.runtime import Keep
@@ -47,6 +47,9 @@ DEFAULT_PROBES: Final = 10
 
 WIDE_BITS: Final = 384
 """Bits of the codes of vectors with so many numbers that their neighbours lie in twice as many lists."""
+
+LATE: Final = 0.1
+"""The share of answers in the last half of the lists searched that tells of others behind these."""
 
 FAR: Final = 4
 """How many times as many lists are searched with a filter at first, and at most when all is beyond `max_dist`."""
@@ -117,6 +120,8 @@ class Search:
         self._share = ROUGH
         self._is_beyond = False
         self._is_enough = False
+        self._nearest: list[bytes] = []
+        """The documents of the answers."""
 
     @cached_property
     def score(self) -> Score:
@@ -147,6 +152,7 @@ class Search:
         lists = self.state.head.lists
         first = probes = lists if exact else self._probes(lists)
         while True:
+            last = self._last_of(probes)
             self._search(self._nearest_lists(probes))
             answers = self._answers()
             if answers is None:
@@ -154,17 +160,37 @@ class Search:
                 if found.gathered is not None:
                     return self.by_rows(found.gathered)
                 continue
-            if (len(answers) >= results and self._is_enough) or len(self._searched) >= lists:
+            if len(self._searched) >= lists:
+                return answers
+            if len(answers) >= results and self._is_enough and not self._come_from(last):
                 return answers
             if self._is_beyond and probes >= FAR * first:
                 return answers
             probes *= 2
 
+    def _last_of(self, probes: int) -> set[int]:
+        """The farther half of so many lists, where it is to tell whether they are enough."""
+        if self.wanted.probes is not None or self.wanted.keep is not None or probes >= self.state.head.lists:
+            return set()
+        return set(self._nearest_lists(probes)).difference(self._nearest_lists(probes // 2))
+
+    def _come_from(self, lists: set[int]) -> bool:
+        """Whether some answers are in these lists, so that others may well be in those behind.
+
+        Documents of several vectors do not tell in which list the nearest of these is.
+        """
+        if not lists:
+            return False
+        found = self.engine.get_many(self.state.space, [member_key(member) for member in self._nearest])
+        places = [unpack_places(data) for data in found if data is not None]
+        return sum([len(some) == 1 and some[0][1] in lists for some in places]) > LATE * len(found)
+
     def _begin_codes(self) -> None:
         """Score by codes, where there are such."""
         coder = self.state.coder
         if isinstance(coder, Bits):
-            self._chooser = coder_in(self.engine, self.state.space, coder, self.state.head).chooser(self.wanted.query)
+            known = coder_in(self.engine, self.state.space, coder, self.state.head)
+            self._chooser = known.chooser(self.wanted.query, HOPE if self._scans_codes() else HOPE_IN_LISTS)
         elif isinstance(coder, Bytes):
             self._rough = coder.scorer(self.wanted.query)
 
@@ -281,7 +307,7 @@ class Search:
         """How many lists are searched first."""
         given = self.wanted.probes
         if given is None:
-            slope = 3 if not self.state.coder.bits else 6 if self.state.coder.bits >= WIDE_BITS else 2
+            slope = 3 if not self.state.coder.bits else 6 if self.state.coder.bits >= WIDE_BITS else 1.7
             given = max(DEFAULT_PROBES, min(lists // 3, round(24 + slope * lists**0.5)))
         if self.wanted.keep is not None:
             given *= FAR
@@ -361,6 +387,7 @@ class Search:
             if keep is not None and self._prefers_scan(enough, len(found), len(tested), keep):
                 return None
         self._is_enough = is_sure and (keep is None or len(found) >= enough)
+        self._nearest = sorted(found, key=found.__getitem__)[: wanted.results]
         return with_documents(self.engine, self.table, found, wanted.results)
 
     def _is_sure(self, scores: Any, found: dict[bytes, float]) -> bool:

@@ -43,8 +43,8 @@ def both(dimensions: int, measure: str, parts: Codes) -> tuple[BitScorer, Any, N
     """The two that choose for one query, with the codes as each takes them."""
     rotation = rotation_of(dimensions, 5)
     numbers = np.random.default_rng(3).standard_normal(dimensions).astype(np.float32)
-    plain = BitScorer(measure, numbers, rotation, 0.0)
-    native = NativeBitScorer(measure, numbers, rotation, 0.0)
+    plain = BitScorer(measure, numbers, rotation, 0.0, 0.05)
+    native = NativeBitScorer(measure, numbers, rotation, 0.0, 0.05)
     return plain, [plain.part(*one) for one in parts], native, [native.part(*one) for one in parts]
 
 
