@@ -48,6 +48,9 @@ DEFAULT_PROBES: Final = 10
 WIDE_BITS: Final = 384
 """Bits of the codes of vectors with so many numbers that their neighbours lie in twice as many lists."""
 
+TELLING: Final = 10
+"""Answers that tell whether others are nearer; one alone would often say that it is the nearest."""
+
 LATE: Final = 0.1
 """The share of answers in the last half of the lists searched that tells of others behind these."""
 
@@ -121,7 +124,7 @@ class Search:
         self._is_beyond = False
         self._is_enough = False
         self._nearest: list[bytes] = []
-        """The documents of the answers."""
+        """The documents of the answers, and of those that come next where these are few."""
 
     @cached_property
     def score(self) -> Score:
@@ -183,7 +186,9 @@ class Search:
             return False
         found = self.engine.get_many(self.state.space, [member_key(member) for member in self._nearest])
         places = [unpack_places(data) for data in found if data is not None]
-        return sum([len(some) == 1 and some[0][1] in lists for some in places]) > LATE * len(found)
+        late = sum([len(some) == 1 and some[0][1] in lists for some in places])
+        # A long vector has a large product with queries that its list is far from.
+        return late > (0 if self.form.measure == "inner_product" else LATE * len(found))
 
     def _begin_codes(self) -> None:
         """Score by codes, where there are such."""
@@ -387,7 +392,7 @@ class Search:
             if keep is not None and self._prefers_scan(enough, len(found), len(tested), keep):
                 return None
         self._is_enough = is_sure and (keep is None or len(found) >= enough)
-        self._nearest = sorted(found, key=found.__getitem__)[: wanted.results]
+        self._nearest = sorted(found, key=found.__getitem__)[: max(wanted.results, TELLING)]
         return with_documents(self.engine, self.table, found, wanted.results)
 
     def _is_sure(self, scores: Any, found: dict[bytes, float]) -> bool:
@@ -395,7 +400,7 @@ class Search:
 
         By many that have, codes tell too little of these vectors: then it is left at that.
         """
-        results = self.wanted.results
+        results = max(self.wanted.results, TELLING)
         if self._chooser is None or len(found) >= DOUBTFUL * self._candidates:
             return True
         farthest = self.wanted.max_dist

@@ -74,6 +74,26 @@ def test_the_nearest_are_found_wherever_vectors_lie(
     assert np.mean(shares) >= 0.95
 
 
+@pytest.mark.parametrize("measure", ["cosine", "l2", "l1", "inner_product"])
+@pytest.mark.parametrize("method", ["ivfflat", "ivfsq8", "ivfrabitq"])
+@pytest.mark.parametrize("results", [1, 10])
+def test_random_vectors_are_found_by_every_method(
+    method: str, measure: str, results: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The nearest of a random vector lie in many lists, and are hardly nearer than others."""
+    monkeypatch.setattr(index, "LEAST_DOCUMENTS", 2_000)
+    monkeypatch.setattr(search, "DEFAULT_PROBES", 3)
+    vectors = by_chance("independent", 3_000, 24)
+    queries = [vectors.pop(key) for key in range(2_900, 3_000)]
+    with docstore.connect() as db:
+        r.table_create("t").run(db)
+        insert(db, vectors)
+        create(db, dimensions=24, method=method, measure=measure)
+        found = [r.table("t").get_nearest(query, index="v", max_results=results).run(db) for query in queries]
+    shares = [recall(one, vectors, query, measure, results) for one, query in zip(found, queries, strict=True)]
+    assert np.mean(shares) >= 0.9
+
+
 def test_the_middle_is_taken_when_there_are_enough_vectors_to_tell_it() -> None:
     vectors = by_chance("beside zero", 1_200)
     rows = np.array([vectors[key] for key in range(1_000)])
