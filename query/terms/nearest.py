@@ -64,7 +64,7 @@ def get_nearest(
     - `measure`: with an index the index's own; else `"cosine"`, or another one of `r.distance`.
     - `filter`: only documents for which this holds, as `filter` takes it. As many are found as there are.
     - `exact=True`: search all vectors. Else `probes` says how many lists are searched, `ef_search` how many candidates an
-      index with `method="hnsw"` holds ready (40 if not given).
+      index with `method="hnsw"` holds ready: if not given 40, or as many more, up to 400, as its vectors have shown to need.
 
     An array of numbers is taken for a vector. Raises ReqlQueryLogicError for a vector that the index cannot hold, for a
     `measure` that is not the index's, for `exact` together with `probes` or `ef_search`, and for an index that has left out

@@ -24,7 +24,13 @@ from docstore.storage.engine import ReadTransaction
 from query.errors import ReqlError
 from query.vectors import Vector
 
-DEFAULT_EF_SEARCH: Final = 40
+EF_SEARCH: Final = (40, 64, 100, 160, 250, 400)
+"""Candidates of a search by a graph: the first that find `ENOUGH` of the nearest of some of its vectors, unless told."""
+
+ENOUGH: Final = 0.96
+
+_SAMPLE: Final = 100
+_NEAREST: Final = 10
 
 STALE_SHARE: Final = 10
 """A graph is built anew when a tenth of the vectors has come or gone."""
@@ -49,6 +55,7 @@ class Graph:
         self.next_ordinal = next_ordinal
         self.ordinals = ordinals
         self.index: Any = None
+        self.ef_search = EF_SEARCH[0]
         self._parameters: dict[int, Any] = {}
 
     def is_for(self, engine: ReadTransaction) -> bool:
@@ -61,17 +68,28 @@ class Graph:
         gone = len(self.ordinals) + come - vectors
         return (come + gone) * STALE_SHARE > max(vectors, 1)
 
-    def search(self, numbers: Any, wanted: int, ef_search: int) -> list[int]:
+    def search(self, numbers: Any, wanted: int, ef_search: int | None) -> list[int]:
         """The ordinals of the nearest vectors, about so many, the nearest first."""
         count = min(wanted, len(self.ordinals))
-        width = max(ef_search, count)
+        found = self._places(numbers[None, :], count, max(ef_search or self.ef_search, count))[0]
+        ordinals: list[int] = self.ordinals[found[found >= 0]].tolist()
+        return ordinals
+
+    def _places(self, queries: Any, count: int, width: int) -> Any:
         parameters = self._parameters.get(width)
         if parameters is None:
             parameters = self._parameters[width] = _faiss().SearchParametersHNSW(efSearch=width)
-        _, places = self.index.search(numbers[None, :], count, params=parameters)
-        found = places[0]
-        ordinals: list[int] = self.ordinals[found[found >= 0]].tolist()
-        return ordinals
+        return self.index.search(queries, count, params=parameters)[1]
+
+    def measure(self, rows: Any, metric: int) -> None:
+        """Find out how many candidates it takes: among random vectors more than among others."""
+        queries = rows[:: max(1, len(rows) // _SAMPLE)][:_SAMPLE]
+        count = min(_NEAREST, len(rows))
+        nearest = _faiss().knn(queries, rows, count, metric=metric)[1]
+        for self.ef_search in EF_SEARCH:
+            found = self._places(queries, count, self.ef_search)
+            if np.mean([np.isin(some, wanted).mean() for some, wanted in zip(found, nearest, strict=True)]) >= ENOUGH:
+                return
 
     def later(self, engine: ReadTransaction, space: int, next_ordinal: int) -> list[int]:
         """The ordinals of the vectors that have come since, up to the next that will be given out."""
@@ -156,6 +174,8 @@ class GraphKeeper:
             if self._stopping.is_set():
                 return False
             graph.index.add(rows[start : start + _BATCH])
+        if len(rows):
+            graph.measure(rows, metric)
         return True
 
 

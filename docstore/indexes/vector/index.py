@@ -21,7 +21,7 @@ from docstore.indexes.vector.balance import mend, steps_for
 from docstore.indexes.vector.codes import coder_of
 from docstore.indexes.vector.editing import Editor
 from docstore.indexes.vector.filtering import Gathered, Kept, Known
-from docstore.indexes.vector.graph import DEFAULT_EF_SEARCH, GraphKeeper, comparable_query
+from docstore.indexes.vector.graph import GraphKeeper, comparable_query
 from docstore.indexes.vector.lists import State, read_state
 from docstore.indexes.vector.one_thread import one_thread
 from docstore.indexes.vector.reading import NOTHING, Form, Found, FoundOf, vectors_of
@@ -235,9 +235,7 @@ class VectorIndex(WithoutShapes, WithoutOrder):
         if graph is None:
             return None
         query = self._query(wanted)
-        ordinals = graph.search(
-            comparable_query(self.form, query), wanted.results + SPARE, wanted.ef_search or DEFAULT_EF_SEARCH
-        )
+        ordinals = graph.search(comparable_query(self.form, query), wanted.results + SPARE, wanted.ef_search)
         later = graph.later(engine, self._space, state.head.next_ordinal)
         search = Wanted(query, wanted.results, wanted.max_dist)
         # The graph's order is right but for the last digits: the rest is for vectors that have gone since.

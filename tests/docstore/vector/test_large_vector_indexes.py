@@ -206,6 +206,26 @@ def test_answers_are_the_same_with_and_without_the_library(measure: str, monkeyp
             assert np.mean(shares) >= 0.9
 
 
+def test_a_graph_holds_more_candidates_ready_where_vectors_are_hard_to_find() -> None:
+    pytest.importorskip("faiss")
+    vectors = drawn(10_200, 32)
+    queries = [vectors.pop(key) for key in range(10_150, 10_200)]
+    with docstore.connect() as db:
+        r.table_create("t").run(db)
+        insert(db, vectors)
+        create(db, dimensions=32, method="hnsw", measure="l2", m=8)
+        r.table("t").get_nearest(queries[0], index="v").run(db)
+        graph_of(db).wait_for_graph()
+
+        def found(**options: Any) -> float:
+            rows = [r.table("t").get_nearest(one, index="v", max_results=10, **options).run(db) for one in queries]
+            shares = [recall(some, vectors, one, "l2", 10) for some, one in zip(rows, queries, strict=True)]
+            return float(np.mean(shares))
+
+        assert found(ef_search=40) < 0.8
+        assert found() >= 0.9
+
+
 @pytest.mark.filterwarnings("error")
 def test_a_graph_compares_very_long_and_very_short_vectors_by_their_angle() -> None:
     pytest.importorskip("faiss")
