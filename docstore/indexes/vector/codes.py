@@ -217,11 +217,11 @@ class Bits:
         if measure == "cosine":
             wide = numbers.astype(np.float64)
             numbers = (wide / np.sqrt(wide @ wide)).astype(np.float32)
-        if measure == "inner_product":
-            offset = 0.0 if self._middle is None else float(numbers @ self._middle)
-        else:
+        if measure != "inner_product":
             numbers = self._apart(numbers)
-            offset = -float(numbers @ numbers)
+            offset = -float(np.dot(numbers, numbers.astype(np.float64)))
+        elif self._middle is not None:
+            offset = float(np.dot(numbers, self._middle.astype(np.float64)))
         make = NativeBitScorer if native.AVAILABLE else BitScorer
         return make(measure, numbers, self.rotation, offset, hope * _DEVIATION / self.bits**0.5)
 

@@ -61,6 +61,9 @@ def of_length_1(rows: Any) -> Any:
 
 _TINY: Final = 1e-30
 
+LARGEST: Final = 1e37
+"""The sum of the squares of a vector's numbers, but for `cosine`: scores are of float32, and of more they would be infinite."""
+
 
 class Form:
     """The form in which an index keeps vectors."""
@@ -110,7 +113,8 @@ class Form:
             return (numbers.astype(np.float64).astype(DTYPES[self.type]) + 0).tobytes()
 
     def _checked(self, packed: bytes) -> bytes | Skipped:
-        if native.AVAILABLE and self.type == "float32" and 0 < native.vectors.squares(packed) < inf:
+        largest = inf if self.measure == "cosine" else LARGEST
+        if native.AVAILABLE and self.type == "float32" and 0 < native.vectors.squares(packed) < largest:
             return packed
         if self.type != "int8":
             numbers = np.frombuffer(packed, DTYPES[self.type])
@@ -119,6 +123,10 @@ class Form:
             if not np.isfinite(total) and not np.isfinite(numbers).all():
                 found = "nan" if np.isnan(numbers).any() else "infinity"
                 return Skipped("not finite", f"expected finite numbers but found {found}")
+            if self.type == "float32" and self.measure != "cosine" and not total < LARGEST:
+                found = f"{np.square(numbers, dtype=np.float64).sum():.2g}"
+                expected = f"squares that sum up to at most {LARGEST:g} for the measure `{self.measure}`"
+                return Skipped("out of range", f"expected {expected} but found {found}")
             if self.measure == "cosine" and not total and not numbers.any():
                 return Skipped(
                     "zero vector", "expected a vector that is not zero for the measure `cosine` but found zeros"

@@ -155,8 +155,9 @@ class Search:
         lists = self.state.head.lists
         first = probes = lists if exact else self._probes(lists)
         while True:
-            last = self._last_of(probes)
-            self._search(self._nearest_lists(probes))
+            numbers = self._nearest_lists(probes)
+            last = self._last_of(numbers, probes)
+            self._search(numbers)
             answers = self._answers()
             if answers is None:
                 found = self._apply_filter(scan)
@@ -171,11 +172,11 @@ class Search:
                 return answers
             probes *= 2
 
-    def _last_of(self, probes: int) -> set[int]:
-        """The farther half of so many lists, where it is to tell whether they are enough."""
+    def _last_of(self, numbers: list[int], probes: int) -> set[int]:
+        """The farther half of so many lists, which are to be searched, where it is to tell whether they are enough."""
         if self.wanted.probes is not None or self.wanted.keep is not None or probes >= self.state.head.lists:
             return set()
-        return set(self._nearest_lists(probes)).difference(self._nearest_lists(probes // 2))
+        return set(numbers).difference(self._nearest_lists(probes // 2))
 
     def _come_from(self, lists: set[int]) -> bool:
         """Whether some answers are in these lists, so that others may well be in those behind.

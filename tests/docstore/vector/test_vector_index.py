@@ -223,6 +223,25 @@ def test_what_does_not_fit_is_stored_left_out_counted_and_told(
     assert status(db)["skipped"] == {}
 
 
+@pytest.mark.parametrize("measure", ["cosine", "l2", "l1", "inner_product"])
+def test_vectors_too_long_for_scores_of_float32_are_left_out(db: Connection, measure: str) -> None:
+    create(db, dimensions=2, measure=measure)
+    written = (
+        r.table("t")
+        .insert([{"id": 1, "v": [2e18, 2e18]}, {"id": 2, "v": [3e18, 1e18]}, {"id": 3, "v": [1, 3e20]}])
+        .run(db)
+    )
+    if measure == "cosine":
+        assert status(db)["vectors"] == 3
+        return
+    found = f"expected squares that sum up to at most 1e+37 for the measure `{measure}` but found 9e+40"
+    assert written["warnings"] == [f"Index `v` left a vector out, out of range: {found}."]
+    assert [row["doc"]["id"] for row in r.table("t").get_nearest([3e18, 1e18], index="v").run(db)] == [2, 1]
+    with pytest.raises(ReqlQueryLogicError, match=r"squares that sum up to at most 1e\+37 .* but found 9e\+40"):
+        r.table("t").get_nearest([1, 3e20], index="v").run(db)
+    assert docstore.check(db).problems == []
+
+
 def test_without_an_index_all_is_searched_and_a_warning_says_what_to_create(db: Connection) -> None:
     vectors = drawn(300, 5)
     insert(db, vectors)
