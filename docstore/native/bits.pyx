@@ -17,7 +17,7 @@ from cpython.buffer cimport (
     PyBuffer_Release,
     PyObject_GetBuffer,
 )
-from libc.math cimport cos, sqrt
+from libc.math cimport sqrt
 from libc.stdint cimport uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
@@ -56,22 +56,47 @@ cdef extern from *:
     typedef void (*Differing)(const char *, Py_ssize_t, const uint64_t *, Py_ssize_t, uint64_t *, Py_ssize_t);
     static Differing differing_of(int wide) { return wide ? differing_by_eight : differing_by_one; }
 
-    /* Scores of codes in the place of their differing bits, as numbers without a sign that order as they do: the length
-       times the difference of so many times the length and what a table has for the bits. */
+    /* Scores of codes by their differing bits, as numbers without a sign that order as they do: the length times the
+       difference of so many times the length and a cosine. That of the angle which the bits say is a sine, of which four
+       terms are nearer than the bits are. */
     #define SCALE                                                                                                 \\
-        (uint64_t *scores, Py_ssize_t count, const float *lengths, const float *table, float squares) {           \\
+        (const uint64_t *differ, Py_ssize_t count, const float *lengths, float squares, float cosine, float angle,  \\
+         uint32_t *scores) {                                                                                      \\
             for (Py_ssize_t place = 0; place < count; place++) {                                                  \\
+                float turn = 1.5707964f - angle * (float) (int32_t) differ[place], square = turn * turn;          \\
+                float sine = turn * (1 - square * (1 / 6.f - square * (1 / 120.f - square * (1 / 5040.f))));      \\
                 union { float number; int32_t bits; } score;                                                      \\
-                score.number = lengths[place] * (squares * lengths[place] - table[scores[place]]);                \\
+                score.number = lengths[place] * (squares * lengths[place] - cosine * sine);                       \\
                 scores[place] = (uint32_t) (score.bits ^ (score.bits >> 31 | INT32_MIN));                         \\
             }                                                                                                     \\
         }
 
-    static void scale_by_one SCALE
-    FOR("avx512f,avx512bw,avx512vl,avx512dq,prefer-vector-width=512") static void scale_by_eight SCALE
+    /* Append those of some codes whose scores are below a bound, as keys of the score and the place, to others. They are
+       looked at several at once, of which rarely one is below. */
+    #define TOGETHER 16
+    #define APPEND                                                                                                \\
+        (const uint32_t *scores, Py_ssize_t count, uint32_t bound, uint64_t first, uint64_t *keys, Py_ssize_t held) { \\
+            for (Py_ssize_t start = 0; start < count; start += TOGETHER) {                                        \\
+                uint32_t below = 0;                                                                               \\
+                for (Py_ssize_t place = start; place < start + TOGETHER; place++) below |= scores[place] < bound; \\
+                if (below)                                                                                        \\
+                    for (Py_ssize_t place = start; place < start + TOGETHER; place++) {                           \\
+                        keys[held] = (uint64_t) scores[place] << 32 | (first + place);                            \\
+                        held += scores[place] < bound;                                                            \\
+                    }                                                                                             \\
+            }                                                                                                     \\
+            return held;                                                                                          \\
+        }
 
-    typedef void (*Scale)(uint64_t *, Py_ssize_t, const float *, const float *, float);
+    static void scale_by_one SCALE
+    static Py_ssize_t append_by_one APPEND
+    FOR("avx512f,avx512bw,avx512vl,avx512dq,prefer-vector-width=512") static void scale_by_eight SCALE
+    FOR("avx512f,avx512bw,avx512vl,avx512dq,prefer-vector-width=512") static Py_ssize_t append_by_eight APPEND
+
+    typedef void (*Scale)(const uint64_t *, Py_ssize_t, const float *, float, float, float, uint32_t *);
+    typedef Py_ssize_t (*Append)(const uint32_t *, Py_ssize_t, uint32_t, uint64_t, uint64_t *, Py_ssize_t);
     static Scale scale_of(int wide) { return wide ? scale_by_eight : scale_by_one; }
+    static Append append_of(int wide) { return wide ? append_by_eight : append_by_one; }
     #define prefetch(p) __builtin_prefetch(p)
 
     #if defined(__linux__)
@@ -93,8 +118,11 @@ cdef extern from *:
     bint has_popcnt() nogil
     bint has_wide() nogil
     Differing differing_of(bint wide) nogil
-    ctypedef void (*Scale)(uint64_t*, Py_ssize_t, const float*, const float*, float) noexcept nogil
+    ctypedef void (*Scale)(const uint64_t*, Py_ssize_t, const float*, float, float, float, uint32_t*) noexcept nogil
+    ctypedef Py_ssize_t (*Append)(const uint32_t*, Py_ssize_t, uint32_t, uint64_t, uint64_t*, Py_ssize_t) noexcept nogil
     Scale scale_of(bint wide) nogil
+    Append append_of(bint wide) nogil
+    enum: TOGETHER
     void prefetch(const void* at) nogil
     void populate(const char* at, size_t size) nogil
 
@@ -106,6 +134,7 @@ cdef enum:
     BLOCK = 64  # numbers that are rotated together
     NIBBLE = 16  # sums of the numbers of four bits
 
+cdef double PI = 3.141592653589793
 cdef uint32_t SIGN = <uint32_t> 1 << 31
 cdef uint32_t LEFT_OUT = 0xFFFFFFFF  # the score of a vector that is not wanted; all others are less
 
@@ -113,12 +142,14 @@ MEASURES = ("cosine", "inner_product", "l2")
 
 cdef Differing differing = differing_of(has_wide())
 cdef Scale scale = scale_of(has_wide())
+cdef Append append = append_of(has_wide())
 
 
 def use_wide(bint wanted):
     """Whether eight words are compared at once, where the processor can: for the tests of the other way."""
-    global differing, scale
-    differing, scale = differing_of(wanted and has_wide()), scale_of(wanted and has_wide())
+    global differing, scale, append
+    wanted = wanted and has_wide()
+    differing, scale, append = differing_of(wanted), scale_of(wanted), append_of(wanted)
 
 
 cdef class Part:
@@ -232,7 +263,6 @@ cdef class Query:
     cdef float* turned
     cdef uint64_t* words
     cdef float* sums  # of each four numbers, by the bits that choose among them
-    cdef float* table  # by differing bits: the cosine times the query's length, twice where distances are squares
     cdef float total
     cdef float length
     cdef float hope
@@ -251,8 +281,7 @@ cdef class Query:
         self.turned = <float*> malloc(2 * size * sizeof(float))
         self.words = <uint64_t*> malloc(size >> 3)
         self.sums = <float*> malloc((size >> 2) * NIBBLE * sizeof(float))
-        self.table = <float*> malloc((size + 1) * sizeof(float))
-        if not (self.turned and self.words and self.sums and self.table):
+        if not (self.turned and self.words and self.sums):
             raise MemoryError
         if moves.shape[0] % size:
             raise ValueError(f"Expected rounds for {size} numbers but found one for {moves.shape[0] % size}.")
@@ -267,7 +296,6 @@ cdef class Query:
         free(self.turned)
         free(self.words)
         free(self.sums)
-        free(self.table)
 
     cdef int _turn(self, const uint32_t* moves) except -1:
         """One round of the rotation: a permutation, signs, and Hadamard's matrix in each block."""
@@ -310,19 +338,17 @@ cdef class Query:
                     + (four[2] if bits & 2 else 0) + (four[3] if bits & 1 else 0)
                 )
         self.total, self.length = <float> total, <float> sqrt(squares)
-        for place in range(self.size + 1):
-            self.table[place] = <float> (cos(place * 3.141592653589793 / self.size) * sqrt(squares))
-            if self.measure != 1:
-                self.table[place] *= 2
 
     cdef inline float _scaled(self, float cosine, float length) noexcept nogil:
         cdef float product = cosine * length * self.length
         return -product if self.measure == 1 else length * length - 2 * product
 
-    cdef void _rough(self, Span* span, Py_ssize_t at, Py_ssize_t count, uint64_t* scores) noexcept nogil:
+    cdef void _rough(self, Span* span, Py_ssize_t at, Py_ssize_t count, uint32_t* scores) noexcept nogil:
         """The scores of some codes by differing bits, in an order without signs."""
-        differing(span.rows + 8 * at, span.stride, self.words, self.size >> 6, scores, count)
-        scale(scores, count, span.lengths + at, self.table, <float> (self.measure != 1))
+        cdef uint64_t differ[AT_ONCE]
+        cdef float times = 1 if self.measure == 1 else 2
+        differing(span.rows + 8 * at, span.stride, self.words, self.size >> 6, differ, count)
+        scale(differ, count, span.lengths + at, times - 1, times * self.length, <float> (PI / self.size), scores)
 
     cdef float _better(self, Found* found) noexcept nogil:
         """The score of a code by its signs against numbers."""
@@ -388,8 +414,8 @@ cdef class Query:
         self, Span* spans, Py_ssize_t count, const unsigned char* left_out, Py_ssize_t wanted, uint64_t* keys
     ) noexcept nogil:
         """The best by rough scores, as keys of the score and the place among all; how many there are."""
-        cdef uint64_t scores[AT_ONCE]
-        cdef uint64_t bound = LEFT_OUT
+        cdef uint32_t scores[AT_ONCE]
+        cdef uint32_t bound = LEFT_OUT
         cdef Py_ssize_t at, some, place, start, number, held = 0
         for number in range(count):
             at = 0
@@ -401,12 +427,12 @@ cdef class Query:
                     for place in range(some):
                         if left_out[start + place]:
                             scores[place] = LEFT_OUT
-                for place in range(some):
-                    keys[held] = scores[place] << 32 | <uint64_t> (start + place)
-                    held += scores[place] < bound
+                for place in range(some, (some + TOGETHER - 1) // TOGETHER * TOGETHER):
+                    scores[place] = LEFT_OUT
+                held = append(scores, some, bound, start, keys, held)
                 if held >= 2 * wanted:
                     _choose(keys, held, wanted)
-                    held, bound = wanted, keys[wanted - 1] >> 32
+                    held, bound = wanted, <uint32_t> (keys[wanted - 1] >> 32)
                 at += some
         if held > wanted:
             _choose(keys, held, wanted)
