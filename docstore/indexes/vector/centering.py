@@ -28,7 +28,5 @@ def coder_in(engine: ReadTransaction, space: int, coder: C, head: Head) -> C:
 
 
 def middle_of(rows: Any) -> Any:
-    """The middle of some vectors; zeros where it is beyond what a float can say."""
-    with np.errstate(over="ignore"):
-        middle = rows.mean(axis=0, dtype=np.float64).astype("<f4")
-    return middle if np.isfinite(middle).all() else np.zeros_like(middle)
+    """The middle of some vectors, which are of length 1 where only the angle counts."""
+    return rows.mean(axis=0, dtype=np.float64).astype("<f4")

@@ -131,7 +131,7 @@ def test_an_older_snapshot_keeps_its_codes(tmp_path: Path) -> None:
             assert query.run(before) == wanted
 
 
-def test_a_middle_that_floats_cannot_tell_is_left_out() -> None:
+def test_vectors_as_long_as_floats_can_be_have_a_middle() -> None:
     rows = by_chance("independent", 1_100)
     vectors = {key: (row * 1e17 + 3.4e38).astype(np.float32) for key, row in rows.items()}
     with docstore.connect() as db:
