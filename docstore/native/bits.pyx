@@ -29,7 +29,7 @@ cdef extern from *:
     static int has_popcnt(void) { __builtin_cpu_init(); return __builtin_cpu_supports("popcnt") != 0; }
     static int has_wide(void) {
         return __builtin_cpu_supports("avx512vpopcntdq") && __builtin_cpu_supports("avx512bw") &&
-               __builtin_cpu_supports("avx512vl");
+               __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
     }
     #else
     #define FOR(features)

@@ -58,9 +58,8 @@ def rotated_size(dimensions: int) -> int:
 def drawn(dimensions: int, seed: int) -> Rotation:
     """A rotation by chance, for an index that has none."""
     size = rotated_size(dimensions)
-    chance = np.random.default_rng(
-        seed
-    )  # NumPy imports this when it is first asked for: it takes 10 ms, searches do not
+    # NumPy imports this when it is first asked for, which takes 10 ms: a search has no use for it.
+    chance = np.random.default_rng(seed)
     rounds = [2 * chance.permutation(size) + 1 - chance.integers(0, 2, size) for _ in range(ROUNDS)]
     return Rotation(dimensions, np.concatenate(rounds).astype("<u4").tobytes())
 

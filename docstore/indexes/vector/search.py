@@ -11,6 +11,10 @@ distance until enough are found; where those of the lists that were searched do 
 the end all. When reading candidate after candidate would cost more than one scan of the table, the scan tells what the
 filter lets through (`filtering.py`).
 
+**Far enough.** How many candidates, or lists, it takes is another number for each kind of vectors. Scores of bits say how near
+a vector may well be, so a search goes on until they are beyond the answers; and further lists are searched when answers come
+from the farther half of those that were.
+
 **What is said is so.** Scores only choose candidates. Every answer's document is read in the same transaction, and its
 distance is reckoned from the vector itself, in doubles.
 """
